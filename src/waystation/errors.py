@@ -1,0 +1,338 @@
+"""The table of errors: one class an error, each with its code, its HTTP status, its exit code and a remedy.
+
+A class's docstring is its default message and says what to do. `TABLE` lists them all; the HTTP handler, the command line's
+exit codes and docs/errors.md are derived from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class WaystationError(Exception):
+    """Something went wrong in Waystation. Look at the log for details, and report it if it happens again."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    remedy: ClassVar[str] = "Look at the log of the web process and of the worker; report it if it happens again."
+    retry_after: ClassVar[int | None] = None
+
+    def __init__(self, detail: str | None = None, *, remedy: str | None = None, **extra: Any) -> None:
+        self.detail = detail or " ".join((type(self).__doc__ or self.code).split())
+        self.hint = remedy or self.remedy
+        self.extra = extra
+        super().__init__(self.detail)
+
+    @classmethod
+    def title(cls) -> str:
+        """The class's name in words: `TaskNotFound` is "Task not found"."""
+        words = "".join(f" {c.lower()}" if c.isupper() else c for c in cls.__name__).strip()
+        return words[:1].upper() + words[1:]
+
+    def problem(self) -> dict[str, Any]:
+        """This error as the body of an `application/problem+json` answer (RFC 9457)."""
+        return {
+            "type": f"/docs/errors#{self.code}",
+            "title": self.title(),
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "remedy": self.hint,
+            **self.extra,
+        }
+
+
+# -- what was asked is not right -------------------------------------------------------------------------------------
+class InvalidRequest(WaystationError):
+    """The request is not valid."""
+
+    code, status, exit_code = "invalid-request", 422, 2
+    remedy = "Mend the fields that are named and send the request again."
+
+
+class MalformedBody(InvalidRequest):
+    """The body of the request can't be read: it is not valid JSON, form or multipart data."""
+
+    code, status = "malformed-body", 400
+    remedy = "Send a JSON object with Content-Type application/json, or a form."
+
+
+class InvalidParams(InvalidRequest):
+    """The parameters do not fit this kind of task."""
+
+    code = "invalid-params"
+    remedy = "GET /kinds shows each kind's parameters as a JSON Schema."
+
+
+class InvalidDate(InvalidRequest):
+    """A date could not be read."""
+
+    code = "invalid-date"
+    remedy = "Write dates as YYYY-MM-DD, for example 2019-03-15."
+
+
+class InvalidRange(InvalidRequest):
+    """The range is empty: `from` is later than `till`."""
+
+    code = "invalid-range"
+    remedy = "Both days are included; `from` must not be later than `till`."
+
+
+class InvalidName(InvalidRequest):
+    """A name holds characters that are not allowed."""
+
+    code = "invalid-name"
+    remedy = "Use lower-case letters, digits and _, beginning with a letter, 48 characters at most."
+
+
+class NoFile(InvalidRequest):
+    """The request carries no file."""
+
+    code = "no-file"
+    remedy = "Send the CSV as the multipart field `file`, or as the raw body of the request."
+
+
+class EmptyFile(InvalidRequest):
+    """The file is empty."""
+
+    code = "empty-file"
+    remedy = "Upload a CSV file with a header line and at least one row."
+
+
+class NotCsv(InvalidRequest):
+    """The file does not look like CSV."""
+
+    code = "not-csv"
+    remedy = "Upload text with one record a line and a header; name the delimiter if it is unusual."
+
+
+class NoRows(InvalidRequest):
+    """The file holds a header and no rows."""
+
+    code = "no-rows"
+    remedy = "Upload a CSV file with at least one row below its header."
+
+
+class NoDateColumn(InvalidRequest):
+    """The dataset has no single date column to choose rows by."""
+
+    code = "no-date-column"
+    remedy = "Name the column with `by`."
+
+
+class UnknownColumn(InvalidRequest):
+    """The dataset has no column of that name."""
+
+    code = "unknown-column"
+    remedy = "GET /datasets/NAME lists the columns."
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """This Idempotency-Key was used before for a different request."""
+
+    code = "idempotency-key-reused"
+    remedy = "Use a new key for a new request; repeat the first request word for word to get its task."
+
+
+# -- what was asked for is not there -----------------------------------------------------------------------------------
+class NotFound(WaystationError):
+    """There is nothing at this address."""
+
+    code, status, exit_code = "not-found", 404, 3
+    remedy = "GET /openapi.json lists the addresses there are."
+
+
+class TaskNotFound(NotFound):
+    """There is no task with this id."""
+
+    code = "task-not-found"
+    remedy = "GET /tasks/ lists the tasks."
+
+
+class DatasetNotFound(NotFound):
+    """There is no dataset of this name."""
+
+    code = "dataset-not-found"
+    remedy = "GET /datasets lists the datasets; an import with `dataset` makes a new one."
+
+
+class KindNotFound(NotFound):
+    """There is no kind of this name."""
+
+    code = "kind-not-found"
+    remedy = "GET /kinds lists the kinds; kinds of your own are named in WAYSTATION_KINDS."
+
+
+class UploadNotFound(NotFound):
+    """There is no upload with this id."""
+
+    code = "upload-not-found"
+    remedy = "Upload the file again: the task that held it has ended and let it go."
+
+
+class UnknownVerb(NotFound):
+    """There is no such verb."""
+
+    code = "unknown-verb"
+    remedy = "The verbs are pause, resume, stop, terminate, retry and undo."
+
+
+class NoResult(NotFound):
+    """This task has no result file."""
+
+    code = "no-result"
+    remedy = "A result is there once a task that makes one has succeeded, until it expires or is undone."
+
+
+class MethodNotAllowed(WaystationError):
+    """This address does not answer to this method."""
+
+    code, status, exit_code = "method-not-allowed", 405, 2
+    remedy = "The Allow header names the methods that it answers to."
+
+
+# -- what was asked can't be done now ----------------------------------------------------------------------------------
+class VerbNotPossible(WaystationError):
+    """The verb can't be applied to a task in this status."""
+
+    code, status, exit_code = "verb-not-possible", 409, 4
+    remedy = "The field `possible` names what can be done now."
+
+
+class SchemaConflict(WaystationError):
+    """A column of the file has another type than the dataset's column of that name."""
+
+    code, status, exit_code = "schema-conflict", 409, 4
+    remedy = "Give the column the dataset's type in the request, rename it in the file, or import into a new dataset."
+
+
+class Forbidden(WaystationError):
+    """This request is not allowed from where it comes."""
+
+    code, status, exit_code = "forbidden", 403, 5
+    remedy = "Use POST, from the page itself or from a program."
+
+
+class TooLarge(WaystationError):
+    """The request is larger than this server takes."""
+
+    code, status, exit_code = "too-large", 413, 2
+    remedy = "Send less, or raise the limit that is named."
+
+
+class TooManyStreams(WaystationError):
+    """Too many live streams are open on this server."""
+
+    code, status, exit_code, retry_after = "too-many-streams", 503, 6, 5
+    remedy = "Close a page that is no longer needed, or raise WAYSTATION_SSE_CLIENTS."
+
+
+class TooManyRejects(WaystationError):
+    """More rows were rejected than the budget allows."""
+
+    code, status, exit_code = "too-many-rejects", 422, 7
+    remedy = "Look at the rejects; then retry with a larger max_errors, or stop the task and upload a mended file."
+
+
+class AbortedOnError(TooManyRejects):
+    """A row is bad and the request said on_error=abort."""
+
+    code = "aborted-on-error"
+    remedy = "Mend the row that is named and upload the file again, or import with on_error=reject."
+
+
+# -- the task itself ---------------------------------------------------------------------------------------------------
+class KindFailed(WaystationError):
+    """The kind's own code raised an error."""
+
+    code, status, exit_code = "kind-failed", 500, 7
+    remedy = "Mend what the error names, then retry: the task goes on from its checkpoint. Or stop it to take it back."
+
+
+class CrashLoop(WaystationError):
+    """The task's worker died several times in a row at the same place."""
+
+    code, status, exit_code = "crash-loop", 500, 7
+    remedy = "Look at the named place in the input and at the worker's memory limit; then retry, or stop the task."
+
+
+class LeaseLost(WaystationError):
+    """This attempt no longer holds the task: another took over. Nothing that it did since its last checkpoint counts."""
+
+    code, status, exit_code = "lease-lost", 409, 1
+    remedy = "None is needed: the task goes on elsewhere."
+
+
+class WrongKind(WaystationError):
+    """A kind is not written as a kind must be."""
+
+    code, status, exit_code = "wrong-kind", 500, 8
+    remedy = (
+        'Write it as: @task("shop.rebuild")\ndef rebuild(ctx: Context, params: Params, cursor: int = 0) -> Steps: …'
+        " yield Checkpoint(cursor=…, done=…)"
+    )
+
+
+# -- the surroundings ----------------------------------------------------------------------------------------------------
+class WrongSetting(WaystationError):
+    """A setting in the environment is wrong."""
+
+    code, status, exit_code = "wrong-setting", 500, 8
+    remedy = "docs/settings.md lists each setting with its form."
+
+
+class Unavailable(WaystationError):
+    """A part that Waystation needs does not answer."""
+
+    code, status, exit_code, retry_after = "unavailable", 503, 6, 2
+    remedy = "Try again in a moment; GET /readyz says which part is missing."
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer."""
+
+    code = "database-unavailable"
+
+
+class Busy(Unavailable):
+    """The task or the dataset is locked by somebody else's work."""
+
+    code = "busy"
+    remedy = "Try again in a moment."
+
+
+class DiskFull(Unavailable):
+    """There is no room left on the disk."""
+
+    code, status, retry_after = "disk-full", 507, 60
+    remedy = "Make room in the state folder (WAYSTATION_HOME), then retry."
+
+
+class ServerNotReachable(WaystationError):
+    """No Waystation answers at this address."""
+
+    code, status, exit_code = "server-not-reachable", 503, 6
+    remedy = "Start one with `waystation up`, or name another with --url or WAYSTATION_URL."
+
+
+class NoLocalServer(WaystationError):
+    """A private server can't be started on this machine."""
+
+    code, status, exit_code = "no-local-server", 500, 8
+    remedy = "Set DATABASE_URL and REDIS_URL to a PostgreSQL (15 or newer) and a Redis of your own."
+
+
+class SchemaTooNew(WaystationError):
+    """The database was migrated by a newer Waystation than this one."""
+
+    code, status, exit_code = "schema-too-new", 500, 8
+    remedy = "Install the newer Waystation here too, or use another database."
+
+
+def table() -> list[type[WaystationError]]:
+    """Every error there is, in the order of this file (kinds' own errors excluded)."""
+    found: list[type[WaystationError]] = [WaystationError]
+    for cls in found:
+        found.extend(sub for sub in cls.__subclasses__() if sub.__module__ == __name__)
+    return list(dict.fromkeys(found))

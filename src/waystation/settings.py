@@ -1,0 +1,95 @@
+"""The environment as one frozen object, read once at start. docs/settings.md is generated from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from waystation.errors import WrongSetting
+
+_BARE = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}  # names other software uses too
+
+
+def env_name(field: str) -> str:
+    """The environment variable that sets this field."""
+    return _BARE.get(field, f"WAYSTATION_{field.upper()}")
+
+
+def _words(value: object) -> object:
+    return tuple(w.strip() for w in value.split(",") if w.strip()) if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """Every setting, with its default. Each is read from the environment variable `WAYSTATION_<NAME>` (the two URLs have
+    their usual names), or from the file that `<VARIABLE>_FILE` names, as secrets are handed to containers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(Path("files"), description="State folder: uploads, downloads, and the private servers' data.")
+    host: str = Field("127.0.0.1", description="Address that the web server binds.")
+    port: int = Field(5000, ge=0, le=65535, description="Port that the web server binds; 0 takes a free one.")
+    slots: int = Field(2, ge=1, le=64, description="Tasks that one worker runs at the same time.")
+    url: str = Field("http://127.0.0.1:5000", description="Server that the command line and the client talk to.")
+    database_url: str | None = Field(None, description="PostgreSQL 15 or newer; without it a private one is started.")
+    redis_url: str | None = Field(None, description="Redis or Valkey; without it a private one is started.")
+    kinds: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="Modules with kinds of your own, separated by commas."
+    )
+    actor: str = Field("anonymous", description="Name that the command line signs its requests with.")
+
+    lease: float = Field(4.0, gt=0, description="Seconds an attempt may be silent before its task goes to another.")
+    heartbeat: float = Field(1.0, gt=0, description="Seconds between two signs of life of an attempt.")
+    reap: float = Field(1.0, gt=0, description="Seconds between two passes of the reaper.")
+    slice: float = Field(30.0, gt=0, description="Seconds a task runs before it gives its slot to one that waits.")
+    crash_cap: int = Field(5, ge=1, description="Deaths in a row at one checkpoint after which a task fails.")
+    lock_timeout: float = Field(2.0, gt=0, description="Seconds a verb waits for a lock before it answers 503.")
+    publish_lock_timeout: float = Field(0.1, gt=0, description="Seconds a publish waits for a dataset before it backs off.")
+    drain: float = Field(20.0, gt=0, description="Seconds a worker that was asked to end waits for its running steps.")
+    chunk_rows: int = Field(50_000, ge=1, description="Rows that one step of an import aims at.")
+    retention_days: float = Field(30.0, gt=0, description="Days that results, rejects and uploads of ended tasks are kept.")
+    pool: int = Field(8, ge=1, description="Database connections of one web process.")
+    threads: int = Field(64, ge=4, description="Threads of the web process; at least sse_clients + 16.")
+    sse_clients: int = Field(40, ge=0, description="Live streams that one web process serves at the same time.")
+    max_upload: int = Field(50 * 2**30, ge=1, description="Bytes of the largest upload that is taken.")
+    log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level of what is logged.")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **given: object) -> Settings:
+        """Read the environment; what is `given` (and not None) wins over it.
+
+        Raises WrongSetting with the variable's name for a value of the wrong form.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, object] = {}
+        for field in cls.model_fields:
+            name = env_name(field)
+            if environ.get(f"{name}_FILE"):
+                try:
+                    values[field] = Path(environ[f"{name}_FILE"]).read_text().strip()
+                except OSError as error:
+                    raise WrongSetting(f"{name}_FILE can't be read: {error}.") from error
+            elif environ.get(name):
+                values[field] = environ[name]
+        values.update({k: v for k, v in given.items() if v is not None})
+        try:
+            made = cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = env_name(str(first["loc"][0])) if first["loc"] else "The environment"
+            raise WrongSetting(f"{name} is wrong: {first['msg']}.") from error
+        if made.heartbeat * 2 > made.lease:
+            raise WrongSetting("WAYSTATION_HEARTBEAT must be at most half of WAYSTATION_LEASE.")
+        return made.model_copy(update={"home": made.home.expanduser().absolute()})
+
+    def environ(self) -> dict[str, str]:
+        """These settings as environment variables, to hand to a child process."""
+        out: dict[str, str] = {}
+        for field, value in self:
+            if value is None:
+                continue
+            out[env_name(field)] = ",".join(value) if isinstance(value, tuple) else str(value)
+        return out
