@@ -178,9 +178,20 @@ class Page:
     next: str | None
 
 
+SQL_TYPES: dict[str, str] = {
+    "bigint": "bigint",
+    "numeric": "numeric",
+    "double": "double precision",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "text": "text",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a dataset: its name and its type, one of those in `csvio.types`."""
+    """A column of a dataset: its name and its type, one of SQL_TYPES."""
 
     name: str
     type: str

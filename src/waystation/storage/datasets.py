@@ -1,0 +1,443 @@
+"""Datasets on PostgreSQL: what is staged, how it is published in one moment, and how it is taken back without touching a row.
+
+A dataset is a table partitioned by LIST on `_batch`; a batch is one or more stand-alone tables in the schema `parts`, attached
+when it is published. `_row` is a record's number in its file. The order of a file is kept by `_row` and not by the place of the
+rows (ctid): PostgreSQL fills holes in earlier pages, so that rows do not lie in the order in which they were copied. A BRIN
+index finds a chunk's rows (minmax-multi, which bears the few that lie elsewhere).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from waystation.errors import SchemaConflict
+from waystation.model import SQL_TYPES, Batch, Column, Dataset
+from waystation.storage.db import Connection, Row, every, one, run
+from waystation.storage.queries import load
+
+SQL = load("datasets")
+LOCK = 0x57A3  # key among PostgreSQL's two-part advisory locks
+
+
+def _dataset(row: Row) -> Dataset:
+    columns = tuple(Column.of(c) for c in row["columns"])
+    return Dataset(row["name"], columns, row["rows"], row["batches"], row["created_at"], row["updated_at"])
+
+
+def get(connection: Connection, name: str) -> Dataset | None:
+    """One dataset; None before its first publish."""
+    row = one(connection, SQL["get"], name=name)
+    return _dataset(row) if row else None
+
+
+def every_dataset(connection: Connection) -> list[Dataset]:
+    """All datasets by name."""
+    return [_dataset(r) for r in every(connection, SQL["all"])]
+
+
+def batches(connection: Connection, name: str) -> list[Batch]:
+    """The batches of a dataset, staged ones first, then the latest published."""
+    return [
+        Batch(
+            id=r["id"],
+            dataset=r["dataset"],
+            task=r["task"],
+            mode=r["mode"],
+            state=r["state"],
+            columns=tuple(Column.of(c) for c in r["columns"]),
+            rows=r["rows"],
+            created_at=r["created_at"],
+            published_at=r["published_at"],
+            undone_at=r["undone_at"],
+            visible=r["visible"],
+            created_by=r["created_by"],
+        )
+        for r in every(connection, SQL["batches"], name=name)
+    ]
+
+
+# -- staging -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A batch that is being filled: its id, its part (the value of `_batch`), its table, its columns."""
+
+    id: int
+    part: int
+    relation: str
+    dataset: str
+    columns: tuple[Column, ...]
+
+
+def _part_table(name: str) -> sql.Composed:
+    return sql.SQL("parts.{}").format(sql.Identifier(name))
+
+
+def _dataset_table(name: str) -> sql.Composed:
+    return sql.SQL("datasets.{}").format(sql.Identifier(name))
+
+
+def _definitions(columns: Iterable[Column]) -> sql.Composed:
+    parts: list[sql.Composable] = [sql.SQL("_batch bigint NOT NULL, _row bigint NOT NULL")]
+    parts += [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(SQL_TYPES[c.type])) for c in columns]
+    return sql.SQL(", ").join(parts)
+
+
+def staged(connection: Connection, task: UUID) -> Staged | None:
+    """The batch that this task fills, if it has begun one."""
+    row = one(connection, SQL["of_task"], task=task)
+    if row is None or row["state"] != "staged":
+        return None
+    part = every(connection, SQL["parts"], batch=row["id"])[0]
+    columns = tuple(Column.of(c) for c in row["columns"])
+    return Staged(row["id"], part["id"], part["relation"], row["dataset"], columns)
+
+
+def stage(connection: Connection, task: UUID, dataset: str, mode: str, columns: Sequence[Column]) -> Staged:
+    """Begin a batch: its table (invisible to readers) and the table of its rejects."""
+    values = Jsonb([c.as_json() for c in columns])
+    batch = _id(one(connection, SQL["insert_batch"], dataset=dataset, task=task, mode=mode, columns=values))
+    part = _id(one(connection, SQL["insert_part"], batch=batch))
+    name = f"p{part}"
+    run(connection, SQL["name_part"], id=part, relation=name)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} ({}, CHECK (_batch = {})) WITH (autovacuum_enabled = false)").format(
+            _part_table(name), _definitions(columns), sql.Literal(part)
+        )
+    )
+    connection.execute(
+        sql.SQL("CREATE INDEX ON {} USING brin (_row int8_minmax_multi_ops) WITH (pages_per_range = 64)").format(
+            _part_table(name)
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE {} (record bigint PRIMARY KEY, line bigint NOT NULL, col text, value text NOT NULL,"
+            " reason text NOT NULL, fields jsonb NOT NULL)"
+        ).format(_part_table(f"r{batch}"))
+    )
+    return Staged(batch, part, name, dataset, tuple(columns))
+
+
+def _id(row: Row | None) -> int:
+    assert row is not None
+    return int(row["id"])
+
+
+def copy_in(connection: Connection, batch: Staged, data: bytes) -> None:
+    """Add rows, given as COPY text with `_batch` and `_row` before the batch's own columns."""
+    names = sql.SQL(", ").join(sql.Identifier(n) for n in ("_batch", "_row", *(c.name for c in batch.columns)))
+    query = sql.SQL("COPY {} ({}) FROM STDIN").format(_part_table(batch.relation), names)
+    with connection.cursor() as cursor, cursor.copy(query) as copy:
+        copy.write(data)
+
+
+def summarize(connection: Connection, batch: Staged) -> None:
+    """Let the index know the pages that were filled since the last call."""
+    connection.execute(
+        "SELECT brin_summarize_new_values(indexrelid::regclass) FROM pg_index WHERE indrelid = %(table)s::regclass",
+        {"table": f'parts."{batch.relation}"'},
+    )
+
+
+def add_chunk(
+    connection: Connection,
+    batch: Staged,
+    *,
+    start: int,
+    end: int,
+    first_row: int,
+    last_row: int,
+    line: int,
+    good: int,
+    bad: int,
+    zones: dict[str, Any],
+) -> None:
+    """Write a chunk into the ledger, in the transaction of its rows."""
+    run(
+        connection,
+        SQL["insert_chunk"],
+        batch=batch.id,
+        part=batch.part,
+        start=start,
+        end=end,
+        first_row=first_row,
+        last_row=last_row,
+        line=line,
+        good=good,
+        bad=bad,
+        zones=Jsonb(zones),
+    )
+
+
+# -- rejects -----------------------------------------------------------------------------------------------------------
+def add_rejects(
+    connection: Connection, batch: Staged, rows: Iterable[tuple[int, int, str | None, str, str, list[str]]]
+) -> None:
+    """Keep bad rows: (record, line, column, value, reason, fields)."""
+    query = sql.SQL("COPY {} (record, line, col, value, reason, fields) FROM STDIN").format(_part_table(f"r{batch.id}"))
+    with connection.cursor() as cursor, cursor.copy(query) as copy:
+        for record, line, column, value, reason, fields in rows:
+            copy.write_row((record, line, column, value, reason, Jsonb(fields)))
+
+
+def rejects(connection: Connection, task: UUID, *, after: int = 0, limit: int = 1000) -> list[Row]:
+    """Bad rows of a task's import in file order, after a record number; none once they are gone."""
+    row = one(connection, SQL["of_task"], task=task)
+    if row is None or row["state"] == "dropped":
+        return []
+    table = f"r{row['id']}"
+    if not one(connection, "SELECT true AS found WHERE to_regclass(%(name)s) IS NOT NULL", name=f"parts.{table}"):
+        return []
+    query = sql.SQL("SELECT * FROM {} WHERE record > %(after)s::bigint ORDER BY record LIMIT %(limit)s::int")
+    return every(connection, query.format(_part_table(table)), after=after, limit=limit)
+
+
+def drop_rejects(connection: Connection, task: UUID) -> None:
+    """Let go of a task's bad rows."""
+    row = one(connection, SQL["of_task"], task=task)
+    if row is not None:
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(f"r{row['id']}")))
+
+
+# -- publish and undo --------------------------------------------------------------------------------------------------
+def _lock(connection: Connection, name: str, timeout: float) -> None:
+    """One publish or undo a dataset; and never queue behind a long reader, or everybody queues behind us."""
+    run(connection, SQL["lock"], key=LOCK, name=name)
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{int(timeout * 1000)}ms")))
+
+
+def merge_columns(dataset: Sequence[Column], batch: Sequence[Column], name: str) -> list[Column]:
+    """The columns of the dataset with the batch's new ones behind; SchemaConflict where a type differs."""
+    known = {c.name: c for c in dataset}
+    for c in batch:
+        if c.name in known and known[c.name].type != c.type:
+            raise SchemaConflict(
+                f"Column {c.name!r} is {known[c.name].type} in the dataset {name!r}, and {c.type} in this file."
+            )
+    return [*dataset, *(c for c in batch if c.name not in known)]
+
+
+def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
+    """Make the task's staged batch visible, or drop it if it was a dry run; nothing to do without one.
+
+    To be called in the transaction that ends the task. psycopg.errors.LockNotAvailable = a reader is in the way: roll
+    back, wait, try again. Raises SchemaConflict when the dataset changed meanwhile so that the batch does not fit it.
+    """
+    row = one(connection, SQL["of_task"], task=task)
+    if row is None or row["state"] != "staged":
+        return
+    if row["mode"] == "dry_run":
+        _drop(connection, row["id"], keep_rejects=True)
+        return
+    name, columns = row["dataset"], [Column.of(c) for c in row["columns"]]
+    _lock(connection, name, lock_timeout)
+    live = one(connection, SQL["live"], name=name)
+    known = get(connection, name)
+    if live is None or live["number"] == 0:  # no schema: this batch gives it
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_dataset_table(name)))
+        connection.execute(
+            sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST (_batch)").format(_dataset_table(name), _definitions(columns))
+        )
+        merged = columns
+    else:
+        merged = merge_columns(known.columns if known else (), columns, name)
+        _add_columns(connection, _dataset_table(name), merged[len(known.columns) if known else 0 :])
+    have = {c.name for c in columns}
+    for part in every(connection, SQL["parts"], batch=row["id"]):
+        _add_columns(connection, _part_table(part["relation"]), [c for c in merged if c.name not in have])
+    run(connection, SQL["put"], name=name, columns=Jsonb([c.as_json() for c in merged]))
+    run(connection, SQL["publish"], id=row["id"], columns=Jsonb([c.as_json() for c in columns]))
+    _show(connection, name, merged)
+
+
+def _add_columns(connection: Connection, table: sql.Composed, columns: Sequence[Column]) -> None:
+    for c in columns:
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(table, sql.Identifier(c.name), sql.SQL(SQL_TYPES[c.type]))
+        )
+
+
+def _show(connection: Connection, name: str, columns: Sequence[Column]) -> None:
+    """Attach and detach until readers see just what they should."""
+    for part in every(connection, SQL["visibility"], name=name):
+        if part["wanted"] == part["attached"]:
+            continue
+        table, partition = _dataset_table(name), _part_table(part["relation"])
+        if part["wanted"]:
+            _match_columns(connection, part["relation"], columns)
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
+                    table, partition, sql.Literal(part["id"])
+                )
+            )
+            connection.execute(sql.SQL("ALTER TABLE {} RESET (autovacuum_enabled)").format(partition))
+        else:
+            connection.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(table, partition))
+        run(connection, SQL["attached"], id=part["id"], attached=part["wanted"])
+
+
+def _match_columns(connection: Connection, relation: str, columns: Sequence[Column]) -> None:
+    """A part that was hidden while its dataset grew gets the columns that came meanwhile."""
+    rows = every(
+        connection,
+        "SELECT attname FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped",
+        table=f'parts."{relation}"',
+    )
+    have = {r["attname"] for r in rows}
+    _add_columns(connection, _part_table(relation), [c for c in columns if c.name not in have])
+
+
+def release(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
+    """Take back all that the task holds in datasets: staged rows are dropped, a published batch is detached and dropped.
+
+    No row is touched, at any size. What an unfinished export still reads is only detached; `drop_unread` drops it later.
+    """
+    run(connection, SQL["unpin"], task=task)
+    row = one(connection, SQL["of_task"], task=task)
+    if row is None or row["state"] == "dropped":
+        return
+    if row["state"] == "staged":
+        _drop(connection, row["id"])
+    elif row["state"] == "published":
+        name = row["dataset"]
+        _lock(connection, name, lock_timeout)
+        run(connection, SQL["undo"], id=row["id"])
+        dataset = get(connection, name)
+        _show(connection, name, dataset.columns if dataset else ())
+        live = one(connection, SQL["live"], name=name)
+        if live is None or live["number"] == 0:
+            run(connection, SQL["put"], name=name, columns=Jsonb([]))
+        if not one(connection, SQL["pinned"], id=row["id"]):
+            _drop(connection, row["id"])
+
+
+def _drop(connection: Connection, batch: int, *, keep_rejects: bool = False) -> None:
+    for part in every(connection, SQL["parts"], batch=batch):
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(part["relation"])))
+    run(connection, SQL["forget"], id=batch)
+    if keep_rejects:
+        run(connection, "UPDATE batches SET state = 'undone' WHERE id = %(id)s", id=batch)
+        return
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(f"r{batch}")))
+    run(connection, SQL["dropped"], id=batch)
+
+
+def drop_unread(connection: Connection) -> int:
+    """Drop the tables of undone batches that no export reads any more, and staged ones that no task owns."""
+    dropped = 0
+    for row in every(connection, SQL["droppable"]) + every(connection, SQL["orphans"]):
+        _drop(connection, row["id"])
+        dropped += 1
+    return dropped
+
+
+def strays(connection: Connection) -> list[str]:
+    """Tables in the schema `parts` that belong to nothing; there should be none."""
+    return [r["name"] for r in every(connection, SQL["strays"])]
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class PinnedChunk:
+    """A run of rows to read: those of `relation` with `_row` from first_row to last_row."""
+
+    publish_no: int
+    start: int
+    relation: str
+    first_row: int
+    last_row: int
+    good: int
+    zones: dict[str, list[str]]
+    columns: tuple[str, ...]
+
+
+def pin(connection: Connection, task: UUID, dataset: str) -> tuple[int, int]:
+    """Pin what readers see of the dataset now; the (chunks, rows) of it."""
+    run(connection, SQL["lock"], key=LOCK, name=dataset)
+    run(connection, SQL["pin"], task=task, name=dataset)
+    row = one(connection, SQL["pinned_size"], task=task)
+    return (row["chunks"], row["rows"]) if row else (0, 0)
+
+
+def unpin(connection: Connection, task: UUID) -> None:
+    """The export has ended."""
+    run(connection, SQL["unpin"], task=task)
+
+
+def pinned_chunks(connection: Connection, task: UUID, *, after: tuple[int, int], limit: int = 500) -> list[PinnedChunk]:
+    """The pinned chunks after a place (publish number, offset), in file order."""
+    rows = every(connection, SQL["pinned_chunks"], task=task, publish_no=after[0], start=after[1], limit=limit)
+    return [
+        PinnedChunk(
+            r["publish_no"],
+            r["start_offset"],
+            r["relation"],
+            r["first_row"],
+            r["last_row"],
+            r["good"],
+            r["zones"],
+            tuple(c["name"] for c in r["columns"]),
+        )
+        for r in rows
+    ]
+
+
+def reading(
+    chunk: PinnedChunk, columns: Sequence[str], *, by: str | None, low: str | None, high: str | None, options: str
+) -> sql.Composed:
+    """The COPY of one chunk's rows in file order, with dates `by` from low to high (both included, ISO) if they are given.
+
+    A column that came after this batch was published is null in it, and not in its table while that is detached.
+    """
+    selected = sql.SQL(", ").join(sql.Identifier(c) if c in chunk.columns else sql.SQL("NULL") for c in columns)
+    where: list[sql.Composable] = [
+        sql.SQL("_row BETWEEN {} AND {}").format(sql.Literal(chunk.first_row), sql.Literal(chunk.last_row))
+    ]
+    if by is not None and (low or high):
+        if by not in chunk.columns:
+            where.append(sql.SQL("false"))
+        else:
+            if low:
+                where.append(sql.SQL("{} >= {}::date").format(sql.Identifier(by), sql.Literal(low)))
+            if high:
+                where.append(sql.SQL("{} < {}::date + 1").format(sql.Identifier(by), sql.Literal(high)))
+    return sql.SQL("COPY (SELECT {} FROM {} WHERE {} ORDER BY _row) TO STDOUT WITH ({})").format(
+        selected,
+        _part_table(chunk.relation),
+        sql.SQL(" AND ").join(where),
+        sql.SQL(options),
+    )
+
+
+def preview(connection: Connection, dataset: Dataset, limit: int) -> list[list[str | None]]:
+    """The first rows that readers see, as text."""
+    parts = [p for p in every(connection, SQL["visibility"], name=dataset.name) if p["attached"]]
+    out: list[list[str | None]] = []
+    for part in parts:
+        if len(out) >= limit:
+            break
+        have = {
+            r["attname"]
+            for r in every(
+                connection,
+                "SELECT attname FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0",
+                table=f'parts."{part["relation"]}"',
+            )
+        }
+        selected = [
+            sql.SQL("{}::text").format(sql.Identifier(c.name)) if c.name in have else sql.SQL("NULL") for c in dataset.columns
+        ]
+        query = sql.SQL("SELECT ARRAY[{}]::text[] AS row FROM {} WHERE _row < {} ORDER BY _row LIMIT {}").format(
+            sql.SQL(", ").join(selected),
+            _part_table(part["relation"]),
+            sql.Literal(limit * 1000),
+            sql.Literal(limit - len(out)),
+        )
+        out += [list(r["row"]) for r in every(connection, query)]
+    return out

@@ -1,0 +1,144 @@
+-- Datasets, batches, parts, the ledger of chunks and the pins of exports. Tables themselves are made in datasets.py.
+
+-- Publish, undo and replace of one dataset happen one after the other.
+-- name: lock
+SELECT pg_advisory_xact_lock(%(key)s::int, hashtext(%(name)s))
+
+-- One dataset, with what its visible batches hold.
+-- name: get
+SELECT d.name, d.columns, d.created_at, d.updated_at,
+    coalesce(sum(b.rows), 0)::bigint AS rows, count(b.id) AS batches
+FROM datasets d LEFT JOIN batches b ON b.dataset = d.name AND EXISTS (
+    SELECT FROM parts p WHERE p.batch = b.id AND p.attached
+)
+WHERE d.name = %(name)s
+GROUP BY d.name
+
+-- All datasets.
+-- name: all
+SELECT d.name, d.columns, d.created_at, d.updated_at,
+    coalesce(sum(b.rows), 0)::bigint AS rows, count(b.id) AS batches
+FROM datasets d LEFT JOIN batches b ON b.dataset = d.name AND EXISTS (
+    SELECT FROM parts p WHERE p.batch = b.id AND p.attached
+)
+GROUP BY d.name ORDER BY d.name
+
+-- A dataset is there from its first publish on.
+-- name: put
+INSERT INTO datasets (name, columns) VALUES (%(name)s, %(columns)s)
+ON CONFLICT (name) DO UPDATE SET columns = excluded.columns, updated_at = clock_timestamp()
+
+-- The batches of a dataset, latest published first.
+-- name: batches
+SELECT b.*, t.created_by, EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached) AS visible
+FROM batches b JOIN tasks t ON t.id = b.task
+WHERE b.dataset = %(name)s AND b.mode <> 'dry_run'
+ORDER BY b.publish_no DESC NULLS FIRST, b.id DESC
+
+-- The batch that a task made.
+-- name: of_task
+SELECT * FROM batches WHERE task = %(task)s
+
+-- A new batch, invisible to readers.
+-- name: insert_batch
+INSERT INTO batches (dataset, task, mode, columns) VALUES (%(dataset)s, %(task)s, %(mode)s, %(columns)s) RETURNING id
+
+-- A partition of a batch; its id is the value of `_batch` in its rows.
+-- name: insert_part
+INSERT INTO parts (batch, relation) VALUES (%(batch)s, '') RETURNING id
+
+-- The name of a part's table.
+-- name: name_part
+UPDATE parts SET relation = %(relation)s WHERE id = %(id)s
+
+-- The parts of a batch.
+-- name: parts
+SELECT id, relation, attached FROM parts WHERE batch = %(batch)s ORDER BY id
+
+-- Which parts readers should see, and which they do: visible are the batches not undone, from the last replace on.
+-- name: visibility
+WITH live AS (
+    SELECT id, publish_no, mode FROM batches WHERE dataset = %(name)s AND state = 'published'
+), first AS (
+    SELECT coalesce(max(publish_no) FILTER (WHERE mode = 'replace'), 0) AS publish_no FROM live
+)
+SELECT p.id, p.relation, p.attached, coalesce(l.publish_no >= first.publish_no, false) AS wanted
+FROM parts p JOIN batches b ON b.id = p.batch LEFT JOIN live l ON l.id = b.id CROSS JOIN first
+WHERE b.dataset = %(name)s AND (p.attached OR l.id IS NOT NULL)
+ORDER BY p.id
+
+-- A part is now attached, or detached.
+-- name: attached
+UPDATE parts SET attached = %(attached)s WHERE id = %(id)s
+
+-- How many batches of a dataset are published and not undone.
+-- name: live
+SELECT count(*) AS number FROM batches WHERE dataset = %(name)s AND state = 'published'
+
+-- A staged batch is now published.
+-- name: publish
+UPDATE batches SET state = 'published', published_at = clock_timestamp(), publish_no = nextval('publish_numbers'),
+    columns = %(columns)s, rows = (SELECT coalesce(sum(good), 0) FROM chunks WHERE batch = %(id)s)
+WHERE id = %(id)s AND state = 'staged'
+
+-- A published batch is now undone; its tables go when nobody reads them any more.
+-- name: undo
+UPDATE batches SET state = 'undone', undone_at = clock_timestamp() WHERE id = %(id)s AND state = 'published'
+
+-- A batch's tables are gone.
+-- name: dropped
+UPDATE batches SET state = 'dropped' WHERE id = %(id)s
+
+-- The ledger and the parts of a batch that is gone.
+-- name: forget
+WITH gone AS (DELETE FROM chunks WHERE batch = %(id)s) DELETE FROM parts WHERE batch = %(id)s
+
+-- Undone batches that no unfinished export reads.
+-- name: droppable
+SELECT b.id FROM batches b WHERE b.state = 'undone' AND NOT EXISTS (SELECT FROM pins WHERE pins.batch = b.id)
+
+-- Is this batch read by an unfinished export?
+-- name: pinned
+SELECT true AS pinned FROM pins WHERE batch = %(id)s LIMIT 1
+
+-- One chunk of the file is in.
+-- name: insert_chunk
+INSERT INTO chunks (batch, start_offset, end_offset, part, first_row, last_row, line, good, bad, zones)
+VALUES (%(batch)s, %(start)s::bigint, %(end)s::bigint, %(part)s, %(first_row)s::bigint, %(last_row)s::bigint, %(line)s::bigint,
+        %(good)s::bigint, %(bad)s::bigint, %(zones)s)
+
+-- An export lists what readers see now, and pins it.
+-- name: pin
+INSERT INTO pins (task, batch)
+SELECT %(task)s, b.id FROM batches b
+WHERE b.dataset = %(name)s AND EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached)
+ON CONFLICT DO NOTHING
+
+-- An export has ended.
+-- name: unpin
+DELETE FROM pins WHERE task = %(task)s
+
+-- The chunks of the pinned batches in the order in which their files were published and written, after a place.
+-- name: pinned_chunks
+SELECT c.batch, b.publish_no, c.start_offset, p.relation, c.first_row, c.last_row, c.good, c.zones, b.columns
+FROM pins JOIN batches b ON b.id = pins.batch JOIN chunks c ON c.batch = b.id JOIN parts p ON p.id = c.part
+WHERE pins.task = %(task)s AND c.good > 0 AND (b.publish_no, c.start_offset) > (%(publish_no)s::bigint, %(start)s::bigint)
+ORDER BY b.publish_no, c.start_offset
+LIMIT %(limit)s::int
+
+-- The size of an export: chunks and rows of the pinned batches.
+-- name: pinned_size
+SELECT count(*) AS chunks, coalesce(sum(c.good), 0)::bigint AS rows
+FROM pins JOIN chunks c ON c.batch = pins.batch WHERE pins.task = %(task)s
+
+-- Parts whose batch is staged although its task is over, or is not there.
+-- name: orphans
+SELECT b.id FROM batches b LEFT JOIN tasks t ON t.id = b.task
+WHERE b.state = 'staged' AND (t.id IS NULL OR t.state IN ('stopped', 'terminated', 'undone'))
+
+-- Tables in the schema `parts` that no ledger knows.
+-- name: strays
+SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'parts' AND c.relkind = 'r'
+  AND c.relname NOT IN (SELECT relation FROM waystation.parts)
+  AND c.relname NOT IN (SELECT 'r' || id FROM waystation.batches WHERE state <> 'dropped')

@@ -1,0 +1,124 @@
+"""Connections to PostgreSQL: one way to open them, for the pool of a web process and for the attempts of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from waystation.errors import Busy, DatabaseUnavailable
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+# Session settings: the dead must not keep their locks, nor a scan or a parallel plan change the order of rows.
+_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "search_path=waystation,pg_catalog",
+        "TimeZone=UTC",
+        "DateStyle=ISO,YMD",
+        "client_min_messages=warning",
+        "synchronize_seqscans=off",
+        "extra_float_digits=1",
+    )
+)
+
+
+class Database:
+    """Where the database is, and how to reach it."""
+
+    def __init__(self, url: str, *, pool: int = 8, lock_timeout: float = 2.0) -> None:
+        self.url = url
+        self.lock_timeout = lock_timeout
+        self._size = pool
+        self._pool: ConnectionPool[Connection] | None = None
+
+    def connect(self, name: str, *, idle_timeout: float = 600, autocommit: bool = False) -> Connection:
+        """A connection of its own, shown as `name` in pg_stat_activity; the caller closes it."""
+        options = f"{_OPTIONS} -c idle_in_transaction_session_timeout={int(idle_timeout * 1000)}"
+        return psycopg.connect(
+            self.url,
+            autocommit=autocommit,
+            row_factory=dict_row,
+            application_name=name,
+            connect_timeout=5,
+            options=options,
+        )
+
+    @property
+    def pool(self) -> ConnectionPool[Connection]:
+        """The process's pool, opened at first use so that a fork before it does no harm."""
+        if self._pool is None:
+            self._pool = ConnectionPool(
+                self.url,
+                connection_class=cast("type[Connection]", psycopg.Connection),
+                kwargs={
+                    "row_factory": dict_row,
+                    "application_name": "ws:web",
+                    "connect_timeout": 5,
+                    "options": f"{_OPTIONS} -c idle_in_transaction_session_timeout=30000"
+                    f" -c lock_timeout={int(self.lock_timeout * 1000)}",
+                },
+                min_size=0,
+                max_size=self._size,
+                timeout=5,
+                max_idle=60,
+                check=ConnectionPool.check_connection,
+                open=True,
+            )
+        return self._pool
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction on a pooled connection.
+
+        Raises DatabaseUnavailable when PostgreSQL does not answer, Busy when a lock is not had within lock_timeout.
+        """
+        try:
+            with self.pool.connection() as connection:
+                yield connection
+        except psycopg.errors.LockNotAvailable as error:
+            raise Busy from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise DatabaseUnavailable(f"The database does not answer: {str(error).splitlines()[0]}") from error
+
+    def close(self) -> None:
+        """Close the pool."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+
+def one(connection: Connection, query: LiteralString | sql.Composed, **values: Any) -> Row | None:
+    """The first row of a query, or None."""
+    return connection.execute(query, values).fetchone()
+
+
+def every(connection: Connection, query: LiteralString | sql.Composed, **values: Any) -> list[Row]:
+    """All rows of a query."""
+    return connection.execute(query, values).fetchall()
+
+
+def run(connection: Connection, query: LiteralString | sql.Composed, **values: Any) -> int:
+    """Carry out a statement; the number of rows that it touched."""
+    return connection.execute(query, values).rowcount
+
+
+def end_backends(connection: Connection, name_prefix: str) -> int:
+    """End the server processes of connections with names that begin so, and wait until they are gone (1 s at most).
+
+    A frozen or killed client leaves its server process alive with its locks: whoever takes over ends it first.
+    """
+    rows = every(
+        connection,
+        "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
+        " WHERE starts_with(application_name, %(prefix)s) AND pid <> pg_backend_pid() AND datname = current_database()",
+        prefix=name_prefix,
+    )
+    return len(rows)

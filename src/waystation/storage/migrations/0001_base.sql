@@ -1,0 +1,162 @@
+-- The first schema: tasks and their timeline, workers, uploads, datasets with their batches and the ledger of chunks.
+-- Three schemas: `waystation` (this table of contents), `datasets` (what readers query), `parts` (partitions, staged tables, rejects).
+
+CREATE SCHEMA IF NOT EXISTS datasets;
+CREATE SCHEMA IF NOT EXISTS parts;
+
+CREATE TABLE tasks (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id uuid NOT NULL UNIQUE,
+    kind text NOT NULL,
+    queue text NOT NULL DEFAULT 'default',
+    priority smallint NOT NULL DEFAULT 0,
+    params jsonb NOT NULL,
+    dataset text,
+    state text NOT NULL CHECK (state IN (
+        'queued', 'running', 'paused', 'reverting', 'succeeded', 'failed', 'stopped', 'terminated', 'undone'
+    )),
+    wish text CHECK (wish IN ('pause', 'stop', 'terminate')),
+    goal text CHECK (goal IN ('stopped', 'terminated', 'undone')),
+    undoable boolean NOT NULL DEFAULT false,
+    attempt integer NOT NULL DEFAULT 0,
+    crashes integer NOT NULL DEFAULT 0,
+    tries integer NOT NULL DEFAULT 0,
+    cursor jsonb,
+    done bigint NOT NULL DEFAULT 0,
+    total bigint,
+    unit text NOT NULL DEFAULT 'steps',
+    phase text,
+    rate double precision,
+    revert_cursor jsonb,
+    revert_done bigint NOT NULL DEFAULT 0,
+    revert_total bigint,
+    files jsonb NOT NULL DEFAULT '{}',
+    counts jsonb NOT NULL DEFAULT '{}',
+    result jsonb,
+    error jsonb,
+    leftovers jsonb NOT NULL DEFAULT '[]',
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    ended_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    run_at timestamptz NOT NULL DEFAULT now(),
+    running_since timestamptz,
+    active double precision NOT NULL DEFAULT 0,
+    lease_until timestamptz,
+    worker text,
+    message text,
+    version bigint NOT NULL DEFAULT 0,
+    idempotency_key text UNIQUE,
+    request_hash text,
+    CHECK ((ended_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'stopped', 'terminated', 'undone'))),
+    CHECK (state NOT IN ('queued', 'paused') OR lease_until IS NULL),
+    CHECK (state <> 'running' OR lease_until IS NOT NULL),
+    CHECK (state <> 'reverting' OR goal IS NOT NULL),
+    CHECK (wish IS NULL OR state IN ('running', 'reverting'))
+);
+
+-- Claims: what waits, best first.
+CREATE INDEX tasks_waiting ON tasks (queue, priority DESC, seq) WHERE state = 'queued';
+CREATE INDEX tasks_to_revert ON tasks (queue, seq) WHERE state = 'reverting';
+-- Rescue: leases by the time they run out.
+CREATE INDEX tasks_leased ON tasks (lease_until) WHERE lease_until IS NOT NULL;
+-- Lists, newest first, by their commonest filters.
+CREATE INDEX tasks_by_state ON tasks (state, seq DESC);
+CREATE INDEX tasks_by_kind ON tasks (kind, seq DESC);
+CREATE INDEX tasks_by_dataset ON tasks (dataset, seq DESC);
+CREATE INDEX tasks_by_actor ON tasks (created_by, seq DESC);
+-- The live stream: what changed since.
+CREATE INDEX tasks_changed ON tasks (updated_at);
+CREATE INDEX tasks_ended ON tasks (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE TABLE events (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    task uuid NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    event text NOT NULL,
+    actor text NOT NULL,
+    reason text,
+    attempt integer NOT NULL,
+    data jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX events_of_task ON events (task, id);
+
+CREATE TABLE workers (
+    id text PRIMARY KEY,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    slots integer NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    draining boolean NOT NULL DEFAULT false
+);
+
+CREATE TABLE uploads (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    path text NOT NULL,
+    size bigint NOT NULL,
+    sha256 text NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    task uuid
+);
+CREATE INDEX uploads_of_task ON uploads (task);
+
+CREATE TABLE datasets (
+    name text PRIMARY KEY,
+    columns jsonb NOT NULL DEFAULT '[]',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE batches (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset text NOT NULL,
+    task uuid NOT NULL UNIQUE,
+    mode text NOT NULL CHECK (mode IN ('append', 'replace', 'dry_run')),
+    state text NOT NULL DEFAULT 'staged' CHECK (state IN ('staged', 'published', 'undone', 'dropped')),
+    columns jsonb NOT NULL,
+    rows bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    published_at timestamptz,
+    publish_no bigint,
+    undone_at timestamptz
+);
+CREATE INDEX batches_of_dataset ON batches (dataset, publish_no);
+CREATE INDEX batches_to_drop ON batches (id) WHERE state = 'undone';
+CREATE SEQUENCE publish_numbers;
+
+-- A batch lies in one or more partitions; a part's id is the value of `_batch` in its rows.
+CREATE TABLE parts (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    batch bigint NOT NULL REFERENCES batches (id),
+    relation text NOT NULL,
+    attached boolean NOT NULL DEFAULT false
+);
+CREATE INDEX parts_of_batch ON parts (batch);
+
+-- The ledger: which bytes of the file became which rows. `_row` is the record's number in its file, so that
+-- first_row..last_row of a chunk, read in order of `_row`, is the file's own order wherever the rows lie.
+CREATE TABLE chunks (
+    batch bigint NOT NULL REFERENCES batches (id),
+    start_offset bigint NOT NULL,
+    end_offset bigint NOT NULL,
+    part bigint NOT NULL,
+    first_row bigint NOT NULL,
+    last_row bigint NOT NULL,
+    line bigint NOT NULL,
+    good bigint NOT NULL,
+    bad bigint NOT NULL,
+    zones jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (batch, start_offset)
+);
+
+-- An unfinished export pins the batches that it listed: they are not dropped while it reads.
+CREATE TABLE pins (
+    task uuid NOT NULL,
+    batch bigint NOT NULL,
+    PRIMARY KEY (task, batch)
+);
+CREATE INDEX pins_of_batch ON pins (batch);

@@ -1,0 +1,362 @@
+"""The table `tasks` and its timeline: one typed function a query of tasks.sql.
+
+The writes return None when the row is no longer as the caller believed: the caller reads again and decides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from waystation import states
+from waystation.model import Event, Goal, JsonValue, Situation, State, Task, TaskFilter, Wish
+from waystation.storage.db import Connection, Row, every, one, run
+from waystation.storage.queries import load
+
+SQL = load("tasks")
+CLAIM_LOCK, EVENTS_LOCK = 0x57A1, 0x57A2  # keys among PostgreSQL's advisory locks
+_FIELDS = [f.name for f in fields(Task)]
+
+
+def _task(row: Row) -> Task:
+    values = {name: row[name] for name in _FIELDS}
+    values["state"] = State(row["state"])
+    values["wish"] = Wish(row["wish"]) if row["wish"] else None
+    values["goal"] = Goal(row["goal"]) if row["goal"] else None
+    return Task(**values)
+
+
+def _maybe(row: Row | None) -> Task | None:
+    return _task(row) if row else None
+
+
+def insert(
+    connection: Connection,
+    *,
+    id: UUID,
+    kind: str,
+    queue: str,
+    priority: int,
+    params: Mapping[str, JsonValue],
+    dataset: str | None,
+    undoable: bool,
+    unit: str,
+    created_by: str,
+    idempotency_key: str | None,
+    request_hash: str,
+) -> Task | None:
+    """A new queued task; None when its idempotency key is taken."""
+    return _maybe(
+        one(
+            connection,
+            SQL["insert"],
+            id=id,
+            kind=kind,
+            queue=queue,
+            priority=priority,
+            params=Jsonb(params),
+            dataset=dataset,
+            undoable=undoable,
+            unit=unit,
+            created_by=created_by,
+            idempotency_key=idempotency_key,
+            request_hash=request_hash,
+        )
+    )
+
+
+def get(connection: Connection, id: UUID) -> Task | None:
+    """One task."""
+    return _maybe(one(connection, SQL["get"], id=id))
+
+
+def by_key(connection: Connection, key: str) -> tuple[Task, str] | None:
+    """The task that an idempotency key made, with the hash of what was asked."""
+    row = one(connection, SQL["by_key"], key=key)
+    return (_task(row), row["request_hash"]) if row else None
+
+
+def version(connection: Connection, id: UUID) -> int | None:
+    """The version of one task."""
+    row = one(connection, SQL["version"], id=id)
+    return row["version"] if row else None
+
+
+def changed(connection: Connection, since: datetime, limit: int = 1000) -> list[Task]:
+    """Tasks that changed after `since`, oldest change first."""
+    return [_task(r) for r in every(connection, SQL["changed"], since=since, limit=limit)]
+
+
+def counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """Tasks by (kind, state)."""
+    return {(r["kind"], r["state"]): r["number"] for r in every(connection, SQL["counts"])}
+
+
+def select(
+    connection: Connection, which: TaskFilter, *, status: str | None = None, before: int | None = None, limit: int = 50
+) -> list[Task]:
+    """Tasks that fit the filter, newest first, older than `before` (a seq). Each filter has its index."""
+    wheres: list[sql.Composable] = []
+    values: dict[str, Any] = {"limit": limit}
+    for name in ("state", "kind", "dataset", "created_by"):
+        if (value := getattr(which, name)) is not None:
+            wheres.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)))
+            values[name] = str(value)
+    if status is not None:
+        fit = [
+            (s, w, g)
+            for s in State
+            for w in (None, *Wish)
+            for g in (None, *Goal)
+            if states.status(Situation(s, w, g)) == status
+        ]
+        wheres.append(sql.SQL("state = ANY(%(states)s)"))
+        wheres.append(sql.SQL("concat_ws('/', state, coalesce(wish, '-'), coalesce(goal, '-')) = ANY(%(situations)s)"))
+        values["states"] = sorted({s.value for s, _, _ in fit})
+        values["situations"] = [f"{s}/{w or '-'}/{g or '-'}" for s, w, g in fit]
+    if before is not None:
+        wheres.append(sql.SQL("seq < %(before)s::bigint"))
+        values["before"] = before
+    query = sql.SQL("SELECT * FROM tasks {} ORDER BY seq DESC LIMIT %(limit)s::int").format(
+        sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wheres)) if wheres else sql.SQL("")
+    )
+    return [_task(r) for r in every(connection, query, **values)]
+
+
+def claim(connection: Connection, *, queue: str, lease: float, worker: str, message: str) -> Task | None:
+    """The best task that waits in this queue is now this worker's, with a new attempt; None when nothing waits."""
+    run(connection, SQL["claim_lock"], key=CLAIM_LOCK)
+    return _maybe(one(connection, SQL["claim"], queue=queue, lease=lease, worker=worker, message=message))
+
+
+def beat(connection: Connection, id: UUID, attempt: int, lease: float) -> bool:
+    """A sign of life; False when the lease is lost."""
+    return one(connection, SQL["beat"], id=id, attempt=attempt, lease=lease) is not None
+
+
+@dataclass(slots=True)
+class Held:
+    """What an attempt knows of its task and writes with each checkpoint: the row's changeable half, in memory."""
+
+    id: UUID
+    attempt: int
+    state: State
+    goal: Goal | None
+    wish: Wish | None  # as last seen
+    cursor: JsonValue
+    done: int
+    total: int | None
+    unit: str
+    phase: str | None
+    rate: float | None
+    revert_cursor: JsonValue
+    revert_done: int
+    revert_total: int | None
+    crashes: int
+    tries: int
+    files: dict[str, JsonValue] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    result: dict[str, JsonValue] | None = None
+    error: dict[str, JsonValue] | None = None
+    leftovers: list[JsonValue] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, task: Task) -> Held:
+        """From a row just read."""
+        return cls(**{f.name: getattr(task, f.name) for f in fields(cls)})
+
+    @property
+    def situation(self) -> Situation:
+        """What decides the next move."""
+        return Situation(self.state, self.wish, self.goal, held=True, touched=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What came back from a checkpoint: whether others wait for this slot."""
+
+    version: int
+    others_wait: bool
+    reverts_wait: bool
+
+
+def _json(value: JsonValue) -> Jsonb | None:
+    return None if value is None else Jsonb(value)
+
+
+def advance(
+    connection: Connection, held: Held, move: states.Move | None, *, lease: float, delay: float | None = None
+) -> Advanced | None:
+    """Save all that `held` says and carry out `move` (None: go on). None = the row is no longer as `held` believes."""
+    to = move.to if move else held.state
+    row = connection.execute(
+        SQL["advance"],
+        {
+            "id": held.id,
+            "attempt": held.attempt,
+            "from": held.state,
+            "seen": held.wish,
+            "seen_goal": held.goal,
+            "to": to,
+            "goal": move.goal if move else held.goal,
+            "keep": move is None,
+            "final": to in states.FINAL,
+            "lease": lease,
+            "delay": delay,
+            "cursor": _json(held.cursor),
+            "done": held.done,
+            "total": held.total,
+            "unit": held.unit,
+            "phase": held.phase,
+            "rate": held.rate,
+            "revert_cursor": _json(held.revert_cursor),
+            "revert_done": held.revert_done,
+            "revert_total": held.revert_total,
+            "files": Jsonb(held.files),
+            "counts": Jsonb(held.counts),
+            "result": _json(held.result),
+            "error": _json(held.error),
+            "leftovers": Jsonb(held.leftovers),
+            "crashes": held.crashes,
+            "tries": held.tries,
+        },
+    ).fetchone()
+    return Advanced(row["version"], row["others_wait"], row["reverts_wait"]) if row else None
+
+
+def shift(
+    connection: Connection,
+    task: Task,
+    move: states.Move | states.Ask,
+    *,
+    expired: bool = False,
+    crashes: int | None = None,
+    tries: int | None = None,
+    error: dict[str, JsonValue] | None = None,
+    params: Mapping[str, JsonValue] | None = None,
+) -> Task | None:
+    """A verb's write, or the reaper's (`expired`: only while the lease has run out). None = read again, decide again."""
+    ask = isinstance(move, states.Ask)
+    to = task.state if isinstance(move, states.Ask) else move.to
+    row = connection.execute(
+        SQL["shift"],
+        {
+            "id": task.id,
+            "attempt": task.attempt,
+            "from": task.state,
+            "seen": task.wish,
+            "seen_goal": task.goal,
+            "held": task.held,
+            "expired": expired,
+            "to": to,
+            "wish": move.wish if isinstance(move, states.Ask) else None,
+            "goal": task.goal if isinstance(move, states.Ask) else move.goal,
+            "take": 0 if isinstance(move, states.Ask) else int(move.take),
+            "keep": ask,
+            "final": to in states.FINAL,
+            "crashes": task.crashes if crashes is None else crashes,
+            "tries": task.tries if tries is None else tries,
+            "error": _json(error or (None if to is State.QUEUED and task.state is State.FAILED else task.error)),
+            "params": Jsonb(task.params if params is None else params),
+        },
+    ).fetchone()
+    return _maybe(row)
+
+
+def expired(connection: Connection) -> list[Task]:
+    """Attempts whose lease has run out, longest first."""
+    return [_task(r) for r in every(connection, SQL["expired"])]
+
+
+def reverted(
+    connection: Connection, task: Task, to: State, *, result: dict[str, JsonValue] | None, leftovers: list[JsonValue]
+) -> Task | None:
+    """The end of a revert that needed no worker; None when a worker claimed it meanwhile."""
+    return _maybe(
+        one(
+            connection,
+            SQL["reverted"],
+            id=task.id,
+            attempt=task.attempt,
+            seen_goal=task.goal,
+            to=to,
+            result=_json(result),
+            leftovers=Jsonb(leftovers),
+        )
+    )
+
+
+def claimable(connection: Connection, queue: str) -> int:
+    """How many tasks of a queue could be claimed now."""
+    row = one(connection, SQL["claimable"], queue=queue)
+    return int(row["number"]) if row else 0
+
+
+def waiting_queues(connection: Connection) -> dict[str, int]:
+    """Claimable tasks by queue."""
+    return {r["queue"]: r["number"] for r in every(connection, SQL["waiting_queues"])}
+
+
+def held_count(connection: Connection) -> int:
+    """How many attempts run."""
+    row = one(connection, SQL["held"])
+    return int(row["number"]) if row else 0
+
+
+def past_retention(connection: Connection, seconds: float) -> list[Task]:
+    """Ended tasks whose files and rejects have been kept long enough."""
+    return [_task(r) for r in every(connection, SQL["past_retention"], seconds=seconds)]
+
+
+def expire(connection: Connection, id: UUID, result: dict[str, JsonValue]) -> None:
+    """Take the file out of a succeeded task's result."""
+    run(connection, SQL["expire"], id=id, result=Jsonb(result))
+
+
+def states_of(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, State]:
+    """The state of each of these tasks; those that do not exist are missing."""
+    return {r["id"]: State(r["state"]) for r in every(connection, SQL["states"], ids=list(ids))}
+
+
+# -- the timeline ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A line to be written."""
+
+    task: UUID
+    event: str
+    actor: str
+    attempt: int
+    reason: str | None = None
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+def write_events(connection: Connection, new: Iterable[NewEvent]) -> None:
+    """Write lines of timelines; to be called last before the commit, so that id order is commit order."""
+    rows = list(new)
+    if not rows:
+        return
+    run(connection, SQL["events_lock"], key=EVENTS_LOCK)
+    for e in rows:
+        run(
+            connection,
+            SQL["insert_event"],
+            task=e.task,
+            event=e.event,
+            actor=e.actor,
+            reason=e.reason,
+            attempt=e.attempt,
+            data=Jsonb(dict(e.data)),
+        )
+
+
+def events(connection: Connection, task: UUID, *, after: int = 0, limit: int = 1000) -> list[Event]:
+    """A task's timeline after an id."""
+    rows = every(connection, SQL["events"], task=task, after=after, limit=limit)
+    return [Event(**{f.name: r[f.name] for f in fields(Event)}) for r in rows]

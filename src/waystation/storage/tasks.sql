@@ -1,0 +1,178 @@
+-- Every query on tasks and their timeline. A write to a task is ONE guarded UPDATE: no row back means that somebody was first.
+
+-- A new task waits; it is claimed once its transaction is committed.
+-- name: insert
+INSERT INTO tasks (id, kind, queue, priority, params, dataset, state, undoable, unit, created_by, idempotency_key, request_hash)
+VALUES (%(id)s, %(kind)s, %(queue)s, %(priority)s::int, %(params)s, %(dataset)s, 'queued', %(undoable)s, %(unit)s, %(created_by)s,
+        %(idempotency_key)s, %(request_hash)s)
+ON CONFLICT (idempotency_key) DO NOTHING
+RETURNING *
+
+-- One task.
+-- name: get
+SELECT * FROM tasks WHERE id = %(id)s
+
+-- The task that an Idempotency-Key made, and what was asked then.
+-- name: by_key
+SELECT * FROM tasks WHERE idempotency_key = %(key)s
+
+-- The version alone, for whoever waits for a change.
+-- name: version
+SELECT version FROM tasks WHERE id = %(id)s
+
+-- What changed since a moment, oldest change first, for the live stream.
+-- name: changed
+SELECT * FROM tasks WHERE updated_at > %(since)s ORDER BY updated_at LIMIT %(limit)s::int
+
+-- How many tasks there are in each state, by kind.
+-- name: counts
+SELECT kind, state, count(*) AS number FROM tasks GROUP BY kind, state
+
+-- Claims are taken one at a time, so that limits are exact.
+-- name: claim_lock
+SELECT pg_advisory_xact_lock(%(key)s::int)
+
+-- The best task that waits becomes this worker's: reverts first, then priority, then whoever has least running, then age.
+-- name: claim
+WITH busy AS (
+    SELECT created_by, count(*) AS running FROM tasks WHERE lease_until IS NOT NULL GROUP BY created_by
+), best AS (
+    SELECT t.seq
+    FROM tasks t LEFT JOIN busy USING (created_by)
+    WHERE t.queue = %(queue)s AND t.run_at <= clock_timestamp()
+      AND (t.state = 'queued' OR (t.state = 'reverting' AND t.lease_until IS NULL))
+    ORDER BY t.state = 'reverting' DESC, t.priority DESC, coalesce(busy.running, 0), t.seq
+    LIMIT 1
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE tasks SET
+    state = CASE state WHEN 'queued' THEN 'running' ELSE state END,
+    attempt = attempt + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
+    worker = %(worker)s,
+    message = %(message)s,
+    started_at = coalesce(started_at, clock_timestamp()),
+    running_since = clock_timestamp(),
+    updated_at = clock_timestamp(),
+    version = version + 1
+FROM best WHERE tasks.seq = best.seq
+RETURNING tasks.*
+
+-- A sign of life between two checkpoints.
+-- name: beat
+UPDATE tasks SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = %(id)s AND attempt = %(attempt)s AND lease_until IS NOT NULL
+RETURNING attempt
+
+-- The holder's one write: checkpoint, renewal of the lease and, where the wish or the end asks for it, the next state.
+-- `seen` is the wish that this write obeys: another one in the row means that somebody asked meanwhile; then nothing is written.
+-- name: advance
+UPDATE tasks SET
+    state = %(to)s,
+    wish = NULL,
+    goal = %(goal)s,
+    cursor = %(cursor)s, done = %(done)s::bigint, total = %(total)s::bigint, unit = %(unit)s, phase = %(phase)s, rate = %(rate)s,
+    revert_cursor = %(revert_cursor)s, revert_done = %(revert_done)s::bigint, revert_total = %(revert_total)s::bigint,
+    files = %(files)s, counts = %(counts)s, result = %(result)s, error = %(error)s, leftovers = %(leftovers)s,
+    crashes = %(crashes)s::int, tries = %(tries)s::int,
+    run_at = CASE WHEN %(delay)s::float8 IS NULL THEN run_at ELSE clock_timestamp() + make_interval(secs => %(delay)s::float8) END,
+    lease_until = CASE WHEN %(keep)s THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
+    worker = CASE WHEN %(keep)s THEN worker END,
+    message = CASE WHEN %(keep)s THEN message END,
+    active = active + CASE WHEN %(keep)s THEN 0 ELSE extract(epoch FROM clock_timestamp() - running_since) END,
+    running_since = CASE WHEN %(keep)s THEN running_since END,
+    ended_at = CASE WHEN %(final)s THEN clock_timestamp() END,
+    updated_at = clock_timestamp(),
+    version = version + 1
+WHERE id = %(id)s AND attempt = %(attempt)s AND state = %(from)s AND lease_until IS NOT NULL
+  AND wish IS NOT DISTINCT FROM %(seen)s AND goal IS NOT DISTINCT FROM %(seen_goal)s
+RETURNING version, lease_until, EXISTS (
+    SELECT FROM tasks w WHERE w.queue = tasks.queue AND w.state = 'queued' AND w.run_at <= clock_timestamp()
+) AS others_wait, EXISTS (
+    SELECT FROM tasks w WHERE w.queue = tasks.queue AND w.state = 'reverting' AND w.lease_until IS NULL
+      AND w.run_at <= clock_timestamp()
+) AS reverts_wait
+
+-- A verb's or the reaper's one write: it holds only while the row is as it was read.
+-- name: shift
+UPDATE tasks SET
+    state = %(to)s,
+    wish = %(wish)s,
+    goal = %(goal)s,
+    attempt = attempt + %(take)s::int,
+    crashes = %(crashes)s::int,
+    tries = %(tries)s::int,
+    error = %(error)s,
+    params = %(params)s,
+    run_at = CASE WHEN %(keep)s THEN run_at ELSE clock_timestamp() END,
+    lease_until = CASE WHEN %(keep)s THEN lease_until END,
+    worker = CASE WHEN %(keep)s THEN worker END,
+    message = CASE WHEN %(keep)s THEN message END,
+    active = active + CASE WHEN %(keep)s OR running_since IS NULL THEN 0
+        ELSE extract(epoch FROM clock_timestamp() - running_since) END,
+    running_since = CASE WHEN %(keep)s THEN running_since END,
+    ended_at = CASE WHEN %(final)s THEN clock_timestamp() END,
+    updated_at = clock_timestamp(),
+    version = version + 1
+WHERE id = %(id)s AND attempt = %(attempt)s AND state = %(from)s
+  AND wish IS NOT DISTINCT FROM %(seen)s AND goal IS NOT DISTINCT FROM %(seen_goal)s
+  AND (lease_until IS NOT NULL) = %(held)s
+  AND (NOT %(expired)s OR lease_until < clock_timestamp())
+RETURNING *
+
+-- Attempts that gave no sign of life in time.
+-- name: expired
+SELECT * FROM tasks WHERE lease_until < clock_timestamp() ORDER BY lease_until LIMIT 100
+
+-- The end of a revert that needed no worker: only while nobody holds it and the goal is the same.
+-- name: reverted
+UPDATE tasks SET
+    state = %(to)s, wish = NULL, goal = NULL, files = '{}', result = %(result)s, leftovers = %(leftovers)s,
+    ended_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
+WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'reverting' AND goal = %(seen_goal)s AND lease_until IS NULL
+RETURNING *
+
+-- How many tasks of a queue could be claimed now.
+-- name: claimable
+SELECT count(*) AS number FROM tasks
+WHERE queue = %(queue)s AND run_at <= clock_timestamp()
+  AND (state = 'queued' OR (state = 'reverting' AND lease_until IS NULL))
+
+-- The queues in which something could be claimed now.
+-- name: waiting_queues
+SELECT queue, count(*) AS number FROM tasks
+WHERE run_at <= clock_timestamp() AND (state = 'queued' OR (state = 'reverting' AND lease_until IS NULL))
+GROUP BY queue
+
+-- How many attempts run.
+-- name: held
+SELECT count(*) AS number FROM tasks WHERE lease_until IS NOT NULL
+
+-- Whose names still stand on results, rejects and uploads although they ended long ago.
+-- name: past_retention
+SELECT * FROM tasks
+WHERE ended_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+  AND (state = 'failed' OR (state = 'succeeded' AND result ? 'expires'))
+ORDER BY ended_at LIMIT 100
+
+-- What retention took is no longer offered.
+-- name: expire
+UPDATE tasks SET result = %(result)s, files = '{}', updated_at = clock_timestamp(), version = version + 1
+WHERE id = %(id)s AND state = 'succeeded'
+
+-- Events are numbered in the order of their commits: this lock is the last one that a transaction takes.
+-- name: events_lock
+SELECT pg_advisory_xact_lock(%(key)s::int)
+
+-- One line of a task's timeline.
+-- name: insert_event
+INSERT INTO events (task, event, actor, reason, attempt, data)
+VALUES (%(task)s, %(event)s, %(actor)s, %(reason)s, %(attempt)s::int, %(data)s)
+
+-- A task's timeline.
+-- name: events
+SELECT * FROM events WHERE task = %(task)s AND id > %(after)s::bigint ORDER BY id LIMIT %(limit)s::int
+
+-- The states of several tasks at once, for whoever sweeps what they left behind.
+-- name: states
+SELECT id, state FROM tasks WHERE id = ANY(%(ids)s)
