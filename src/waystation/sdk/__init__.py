@@ -1,0 +1,7 @@
+"""What the author of a kind imports."""
+
+from waystation.sdk.context import Context
+from waystation.sdk.kind import Kind, Look, task
+from waystation.sdk.steps import Checkpoint, Steps
+
+__all__ = ["Checkpoint", "Context", "Kind", "Look", "Steps", "task"]

@@ -127,7 +127,7 @@ SELECT * FROM tasks WHERE lease_until < clock_timestamp() ORDER BY lease_until L
 -- The end of a revert that needed no worker: only while nobody holds it and the goal is the same.
 -- name: reverted
 UPDATE tasks SET
-    state = %(to)s, wish = NULL, goal = NULL, files = '{}', result = %(result)s, leftovers = %(leftovers)s,
+    state = %(to)s, wish = NULL, goal = NULL, files = '{}', counts = '{}', result = %(result)s, leftovers = %(leftovers)s,
     ended_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
 WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'reverting' AND goal = %(seen_goal)s AND lease_until IS NULL
 RETURNING *

@@ -1,0 +1,520 @@
+"""Submit, list, show and the verbs: what people can ask of tasks. It meets the runner and the reaper only in the row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from uuid import UUID, uuid4
+
+import psycopg
+
+from waystation import states
+from waystation.errors import (
+    DatabaseUnavailable,
+    DatasetNotFound,
+    IdempotencyKeyReused,
+    InvalidParams,
+    InvalidRequest,
+    NoResult,
+    TaskNotFound,
+    UploadNotFound,
+    VerbNotPossible,
+    WaystationError,
+)
+from waystation.model import (
+    Batch,
+    Dataset,
+    Goal,
+    Health,
+    JsonValue,
+    KindInfo,
+    Page,
+    State,
+    Task,
+    TaskFilter,
+    Upload,
+    Verb,
+    Worker,
+)
+from waystation.model import Event as TimelineEvent
+from waystation.sdk.kind import Kind, Registry
+from waystation.settings import Settings
+from waystation.storage import datasets, holdings, tasks, uploads, workers
+from waystation.storage.db import Connection, Database, end_backends
+from waystation.storage.files import Files, Receiver
+from waystation.storage.tasks import NewEvent
+
+LOOK_EVERY = 0.1  # seconds between two looks of somebody who waits for a change
+AT_ONCE_TRIES = 3
+
+
+class Engine(Protocol):
+    """What control needs of the engine. It is a doorbell: the database owns the tasks."""
+
+    def ring(self, queue: str) -> bool:
+        """Tell one free slot that something waits; False when the broker does not answer (the reaper rings later)."""
+
+    def kill(self, message: str) -> None:
+        """Kill the process that works on this message, if there is one."""
+
+    def alive(self) -> bool:
+        """Whether the broker answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verb did to one of many tasks."""
+
+    task: Task
+    changed: bool
+    error: WaystationError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """A task's result on the disk; `name` is what to call it, `size` is in bytes."""
+
+    path: Path
+    name: str
+    size: int
+    sha256: str
+    media_type: str
+
+
+class UploadWriter:
+    """An upload on its way in: `write` bytes, then `commit`. Left without a commit, nothing stays behind."""
+
+    def __init__(self, control: Control, name: str, actor: str) -> None:
+        self._control, self._name, self._actor = control, name, actor
+        self._id = uuid4()
+        self._receiver: Receiver | None = None
+        self.upload: Upload | None = None
+
+    def __enter__(self) -> UploadWriter:
+        self._receiver = self._control.files.receive(self._id, self._name, limit=self._control.settings.max_upload)
+        return self
+
+    def write(self, data: bytes) -> None:
+        """More bytes. Raises TooLarge and DiskFull."""
+        assert self._receiver is not None
+        self._receiver.write(data)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._receiver.size if self._receiver else 0
+
+    def commit(self) -> Upload:
+        """The file is whole: from now on a task can name it."""
+        assert self._receiver is not None
+        sha256 = self._receiver.finish()
+        with self._control.database.transaction() as connection:
+            self.upload = uploads.insert(
+                connection,
+                id=self._id,
+                name=self._receiver.path.name,
+                path=self._control.files.relative(self._receiver.path),
+                size=self._receiver.size,
+                sha256=sha256,
+                created_by=self._actor,
+            )
+        return self.upload
+
+    def __exit__(self, *_: object) -> None:
+        if self.upload is None and self._receiver is not None:
+            self._receiver.discard()
+
+
+class Looker:
+    """What a kind's check may look at; see sdk.kind.Look."""
+
+    def __init__(self, connection: Connection, files: Files) -> None:
+        self._connection, self._files = connection, files
+
+    def upload(self, id: UUID) -> Upload:
+        """An upload; UploadNotFound if it is not there."""
+        found = uploads.get(self._connection, id)
+        if found is None:
+            raise UploadNotFound
+        return found
+
+    def open_upload(self, id: UUID) -> BinaryIO:
+        """Its bytes; UploadNotFound if they are gone."""
+        try:
+            return self._files.open(self.upload(id).path)
+        except FileNotFoundError as error:
+            raise UploadNotFound from error
+
+    def dataset(self, name: str) -> Dataset | None:
+        """A dataset, if it is there."""
+        return datasets.get(self._connection, name)
+
+
+class Control:
+    """Submit, list, show and the verbs. Safe to use from several threads; one for each process."""
+
+    def __init__(self, database: Database, registry: Registry, files: Files, engine: Engine, settings: Settings) -> None:
+        self.database, self.registry, self.files = database, registry, files
+        self.engine, self.settings = engine, settings
+
+    # -- submit
+    def submit(
+        self,
+        kind: str,
+        params: Mapping[str, JsonValue],
+        *,
+        actor: str,
+        idempotency_key: str | None = None,
+        priority: int = 0,
+    ) -> tuple[Task, bool]:
+        """A new task, queued; with an idempotency key that was seen before, the task that it made then and False.
+
+        Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, and IdempotencyKeyReused.
+        """
+        known = self.registry.get(kind)
+        model = known.parse(params)
+        clean = model.model_dump(mode="json", by_alias=True)
+        asked = hashlib.sha256(json.dumps([kind, clean], sort_keys=True).encode()).hexdigest()
+        with self.database.transaction() as connection:
+            if idempotency_key is not None and (seen := tasks.by_key(connection, idempotency_key)):
+                return self._same(seen, asked), False
+            if known.check_params is not None:
+                known.check_params(Looker(connection, self.files), model)
+            made = tasks.insert(
+                connection,
+                id=uuid4(),
+                kind=kind,
+                queue=known.queue,
+                priority=priority,
+                params=clean,
+                dataset=clean.get("dataset") if isinstance(clean.get("dataset"), str) else None,
+                undoable=known.undoable,
+                unit=known.unit,
+                created_by=actor,
+                idempotency_key=idempotency_key,
+                request_hash=asked,
+            )
+            if made is None:  # the same key, at the same moment
+                assert idempotency_key is not None
+                seen = tasks.by_key(connection, idempotency_key)
+                assert seen is not None
+                return self._same(seen, asked), False
+            self._hold_uploads(connection, made)
+            tasks.write_events(connection, [NewEvent(made.id, "submitted", actor, 0)])
+        self.engine.ring(made.queue)
+        return made, True
+
+    def _same(self, seen: tuple[Task, str], asked: str) -> Task:
+        if seen[1] != asked:
+            raise IdempotencyKeyReused
+        return seen[0]
+
+    def _hold_uploads(self, connection: Connection, task: Task) -> None:
+        name = task.params.get("upload")
+        if name is None:
+            return
+        if uploads.hold(connection, UUID(str(name)), task.id) is None:
+            raise UploadNotFound("This upload is gone, or another task has it.")
+
+    def receive(self, name: str, *, actor: str) -> UploadWriter:
+        """Take a file in; use it as a context manager."""
+        return UploadWriter(self, name, actor)
+
+    # -- show
+    def get(self, task_id: UUID | str) -> Task:
+        """One task; TaskNotFound without one."""
+        with self.database.transaction() as connection:
+            return self._get(connection, task_id)
+
+    def _get(self, connection: Connection, task_id: UUID | str) -> Task:
+        try:
+            id = task_id if isinstance(task_id, UUID) else UUID(task_id)
+        except ValueError:
+            raise TaskNotFound(f"There is no task {str(task_id)[:60]!r}.") from None
+        found = tasks.get(connection, id)
+        if found is None:
+            raise TaskNotFound(f"There is no task {id}.")
+        return found
+
+    def wait(self, task_id: UUID | str, version: int | None, seconds: float) -> Task:
+        """The task once its version is another than `version` (None: than now), or it has ended, or time is over."""
+        task = self.get(task_id)
+        version = task.version if version is None else version
+        until = time.monotonic() + seconds
+        while task.version == version and task.state not in states.FINAL and time.monotonic() < until:
+            time.sleep(min(LOOK_EVERY, max(0.0, until - time.monotonic())))
+            with self.database.transaction() as connection:
+                changed = tasks.version(connection, task.id) != version
+            if changed:
+                task = self.get(task.id)
+        return task
+
+    def list(
+        self, which: TaskFilter | None = None, *, limit: int = 50, cursor: str | None = None, status: str | None = None
+    ) -> Page:
+        """A page of tasks, newest first. Raises InvalidRequest for a limit or a cursor that is none."""
+        if not 1 <= limit <= 500:
+            raise InvalidRequest("`limit` must be a whole number from 1 to 500.")
+        if status is not None and status not in states.STATUSES:
+            raise InvalidRequest(f"There is no status {status!r}; they are {', '.join(states.STATUSES)}.")
+        try:
+            before = int(cursor, 36) if cursor else None
+        except ValueError:
+            raise InvalidRequest("`cursor` must be one that an earlier page gave as `next`.") from None
+        with self.database.transaction() as connection:
+            found = tasks.select(connection, which or TaskFilter(), status=status, before=before, limit=limit + 1)
+        more = len(found) > limit
+        return Page(found[:limit], _base36(found[limit - 1].seq) if more else None)
+
+    def events(self, task_id: UUID | str, *, after: int = 0, limit: int = 1000) -> list[TimelineEvent]:
+        """A task's timeline."""
+        with self.database.transaction() as connection:
+            return tasks.events(connection, self._get(connection, task_id).id, after=after, limit=limit)
+
+    def changes(self, since: datetime) -> list[Task]:
+        """Tasks that changed since then. A change may show a little late: ask for some seconds twice."""
+        with self.database.transaction() as connection:
+            return tasks.changed(connection, since)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Tasks by (kind, state)."""
+        with self.database.transaction() as connection:
+            return tasks.counts(connection)
+
+    def kinds(self) -> list[KindInfo]:
+        """The kinds that this process knows."""
+        return [k.info() for k in self.registry]
+
+    def workers(self) -> list[Worker]:
+        """The workers that were heard of lately."""
+        with self.database.transaction() as connection:
+            return workers.living(connection, within=max(3.0, self.settings.lease * 2))
+
+    def health(self) -> Health:
+        """Whether database, broker and a worker are there."""
+        parts = {"database": "ok", "broker": "ok", "worker": "ok"}
+        try:
+            if not [w for w in self.workers() if not w.draining]:
+                parts["worker"] = "No worker has been heard of lately; start one with `waystation worker`."
+        except DatabaseUnavailable as error:
+            parts["database"], parts["worker"] = error.detail, "Not known while the database does not answer."
+        if not self.engine.alive():
+            parts["broker"] = "The broker (Redis or Valkey) does not answer."
+        return Health(parts)
+
+    # -- datasets
+    def datasets(self) -> list[Dataset]:
+        """All datasets."""
+        with self.database.transaction() as connection:
+            return datasets.every_dataset(connection)
+
+    def dataset(self, name: str) -> Dataset:
+        """One dataset; DatasetNotFound without one."""
+        with self.database.transaction() as connection:
+            return self._dataset(connection, name)
+
+    def _dataset(self, connection: Connection, name: str) -> Dataset:
+        found = datasets.get(connection, name)
+        if found is None:
+            raise DatasetNotFound(f"There is no dataset named {name[:60]!r}.")
+        return found
+
+    def batches(self, name: str) -> list[Batch]:
+        """The batches of a dataset; DatasetNotFound without one."""
+        with self.database.transaction() as connection:
+            self._dataset(connection, name)
+            return datasets.batches(connection, name)
+
+    def preview(self, name: str, limit: int = 20) -> tuple[list[str], list[list[str | None]]]:
+        """The names of a dataset's columns, and its first rows as text."""
+        with self.database.transaction() as connection:
+            dataset = self._dataset(connection, name)
+            return [c.name for c in dataset.columns], datasets.preview(connection, dataset, limit)
+
+    # -- what a task gives
+    def result(self, task_id: UUID | str) -> ResultFile:
+        """A task's result file; NoResult without one."""
+        task = self.get(task_id)
+        file = (task.result or {}).get("file") if task.state is State.SUCCEEDED else None
+        if not file:
+            raise NoResult(f"Task {task.id} is {states.task_status(task)} and has no result file.")
+        path = self.files.home / file["path"]
+        if not path.is_file():
+            raise NoResult("The result file is no longer there.")
+        suffix = "".join(Path(file["name"]).suffixes)
+        return ResultFile(path, f"{task.id}{suffix}", file["size"], file["sha256"], file["media_type"])
+
+    def reject_rows(self, task_id: UUID | str, *, after: int = 0, limit: int = 100) -> list[dict[str, JsonValue]]:
+        """Rejected rows in file order, after a record number: record, line, col, value, reason, fields."""
+        with self.database.transaction() as connection:
+            return datasets.rejects(connection, self._get(connection, task_id).id, after=after, limit=limit)
+
+    def every_reject(self, task_id: UUID | str) -> Iterator[dict[str, JsonValue]]:
+        """All rejected rows in file order, a thousand at a time in memory."""
+        after = 0
+        while rows := self.reject_rows(task_id, after=after, limit=1000):
+            yield from rows
+            after = rows[-1]["record"]
+
+    # -- the verbs
+    def act(
+        self,
+        verb: Verb,
+        task_id: UUID | str,
+        *,
+        actor: str,
+        reason: str | None = None,
+        params: Mapping[str, JsonValue] | None = None,
+    ) -> Task:
+        """Ask a verb of a task. Asked again, it changes nothing; VerbNotPossible says what is possible instead.
+
+        `params` changes what the kind lets a retry change. Raises Busy when the row stays locked.
+        """
+        task, changed = self._ask(verb, task_id, actor=actor, reason=reason, params=params)
+        return self._after(task) if changed else task
+
+    def act_many(
+        self, verb: Verb, which: TaskFilter, *, actor: str, reason: str | None = None, limit: int = 1000
+    ) -> list[Outcome]:
+        """Ask a verb of every task that fits, newest first; each answers for itself."""
+        with self.database.transaction() as connection:
+            found = tasks.select(connection, which, limit=limit)
+        out: list[Outcome] = []
+        for task in found:
+            try:
+                now, changed = self._ask(verb, task.id, actor=actor, reason=reason)
+                out.append(Outcome(self._after(now) if changed else now, changed))
+            except VerbNotPossible as error:
+                out.append(Outcome(task, False, error))
+        return out
+
+    def _ask(
+        self,
+        verb: Verb,
+        task_id: UUID | str,
+        *,
+        actor: str,
+        reason: str | None,
+        params: Mapping[str, JsonValue] | None = None,
+    ) -> tuple[Task, bool]:
+        """One guarded write, decided anew each time another one came first: a refusal never comes from a race."""
+        with self.database.transaction() as connection:
+            while True:
+                task = self._get(connection, task_id)
+                answer = states.answer(verb, task.situation)
+                if isinstance(answer, states.Refusal):
+                    self._refuse(verb, task, answer)
+                changed = self._changed_params(verb, task, params)
+                if isinstance(answer, states.Nothing):
+                    return task, False
+                if isinstance(answer, states.Move) and answer.take:
+                    # The dead and the frozen keep their locks: end their connections first.
+                    end_backends(connection, f"ws:{task.id}:")
+                fresh = isinstance(answer, states.Move)
+                moved = tasks.shift(
+                    connection,
+                    task,
+                    answer,
+                    crashes=0 if fresh else None,
+                    tries=0 if fresh else None,
+                    params=changed,
+                )
+                if moved is None:
+                    connection.commit()
+                    continue
+                data: dict[str, JsonValue] = {"verb": verb, "from": task.state}
+                if params:
+                    data["params"] = dict(params)
+                if isinstance(answer, states.Ask):
+                    event = f"{verb} asked" if answer.wish else "pause taken back"
+                else:
+                    event = answer.event
+                    if answer.goal:
+                        data["goal"] = answer.goal
+                tasks.write_events(
+                    connection, [NewEvent(task.id, event, actor, moved.attempt, reason=reason or None, data=data)]
+                )
+                break
+        if isinstance(answer, states.Move) and answer.take and task.message:
+            self.engine.kill(task.message)
+        return moved, True
+
+    def _refuse(self, verb: Verb, task: Task, refusal: states.Refusal) -> None:
+        possible = [str(v) for v in states.possible(task.situation)]
+        raise VerbNotPossible(
+            f"Task {task.id} is {states.task_status(task)}: {verb} is not possible, since {refusal.why}.",
+            remedy=f"Possible now: {', '.join(possible)}." if possible else "Nothing can be done to it any more.",
+            task_status=states.task_status(task),
+            possible=possible,
+        )
+
+    def _changed_params(self, verb: Verb, task: Task, params: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+        if not params:
+            return None
+        kind = self.registry.get(task.kind)
+        fixed = set(params) - set(kind.changeable)
+        if verb is not Verb.RETRY or fixed:
+            may = f"only {', '.join(kind.changeable)}" if kind.changeable else "none of its parameters"
+            raise InvalidParams(f"A retry of {task.kind!r} may change {may}; no other verb changes parameters.")
+        return kind.parse({**task.params, **params}).model_dump(mode="json", by_alias=True)
+
+    def _after(self, task: Task) -> Task:
+        """What follows a verb that changed something: let go at once where that needs no worker, and ring for the rest."""
+        if task.state in (State.STOPPED, State.TERMINATED):
+            return self._let_go_of_uploads(task)
+        if task.state is State.REVERTING and not task.held and self._needs_no_worker(task):
+            done = self._revert_at_once(task)
+            if done is not None:
+                return done
+        if task.state in (State.QUEUED, State.REVERTING) and not task.held:
+            self.engine.ring(task.queue)
+        return task
+
+    def _needs_no_worker(self, task: Task) -> bool:
+        kind: Kind | None = self.registry.find(task.kind)
+        return kind is not None and (kind.undo_steps is None or task.goal is Goal.TERMINATED)
+
+    def _let_go_of_uploads(self, task: Task) -> Task:
+        with self.database.transaction() as connection:
+            holdings.release(connection, self.files, task.id, lock_timeout=self.settings.publish_lock_timeout)
+        return task
+
+    def _revert_at_once(self, task: Task) -> Task | None:
+        """Drop, detach, unlink: no row is touched, so there is no need to wait for a worker. None leaves it to one."""
+        assert task.goal is not None
+        end = states.move(State.REVERTING, states.END[task.goal])
+        kind = self.registry.find(task.kind)
+        leftovers = list(task.leftovers)
+        if kind is not None and kind.undo_steps is not None and (task.done or task.cursor is not None):
+            leftovers = [{"why": "Terminated: the kind's own undo was not run.", "done": task.done}]
+        for number in range(AT_ONCE_TRIES):
+            try:
+                with self.database.pool.connection() as connection:
+                    holdings.release(connection, self.files, task.id, lock_timeout=self.settings.publish_lock_timeout)
+                    moved = tasks.reverted(
+                        connection, task, end.to, result=holdings.without_file(task.result), leftovers=leftovers
+                    )
+                    if moved is None:  # a worker was first
+                        connection.rollback()
+                        return None
+                    tasks.write_events(connection, [NewEvent(task.id, end.event, "control", task.attempt)])
+                return moved
+            except psycopg.errors.LockNotAvailable:
+                time.sleep(0.02 * 2**number)
+            except psycopg.OperationalError:
+                return None
+        return None
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
+    return digits or "0"

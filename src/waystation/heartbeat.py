@@ -1,0 +1,80 @@
+"""The sign of life of an attempt: a thread with a connection of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from waystation.settings import Settings
+from waystation.storage import tasks
+from waystation.storage.db import Connection, Database
+
+log = structlog.get_logger("waystation.heartbeat")
+GRACE = 1.0  # seconds an attempt has to go quiet by itself once its lease is gone
+EXIT_CODE = 70
+
+
+def exit_process() -> None:
+    """End this process at once: its attempt works on a task that is another's now."""
+    os._exit(EXIT_CODE)
+
+
+class Heartbeat:
+    """Renews the lease of one attempt between its checkpoints.
+
+    When the lease is gone it waits a second; an attempt that still runs then is ended with its process, because it may hang
+    in code that never yields. `leaving` is set by the attempt when it gives the lease up itself.
+    """
+
+    def __init__(
+        self, database: Database, task: UUID, attempt: int, settings: Settings, on_lost: Callable[[], None] | None
+    ) -> None:
+        self._database, self._task, self._attempt = database, task, attempt
+        self._settings = settings
+        self._on_lost = on_lost or exit_process
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{task}", daemon=True)
+        self.leaving = False
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The attempt is over."""
+        self._over.set()
+        self._thread.join(timeout=self._settings.lease)
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the attempt."""
+        self._over.wait(seconds)
+
+    def _beat(self) -> None:
+        connection: Connection | None = None
+        try:
+            while not self._over.wait(self._settings.heartbeat):
+                if self.leaving:
+                    continue
+                try:
+                    if connection is None:
+                        name = f"ws:{self._task}:{self._attempt}"
+                        connection = self._database.connect(name, autocommit=True)
+                    alive = tasks.beat(connection, self._task, self._attempt, self._settings.lease)
+                except psycopg.Error as error:
+                    log.warning("heartbeat failed", error=str(error))
+                    if connection is not None:
+                        connection.close()
+                    connection = None
+                    continue
+                if not alive and not self.leaving and not self._over.wait(GRACE) and not self.leaving:
+                    log.error("lease lost and the attempt goes on: ending the process")
+                    self._on_lost()
+                    return
+        finally:
+            if connection is not None:
+                connection.close()

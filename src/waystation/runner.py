@@ -1,0 +1,400 @@
+"""One attempt: claim a task, drive its kind step by step, and leave it in the right state whatever happens."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import structlog
+
+from waystation import states
+from waystation.errors import KindFailed, LeaseLost, WaystationError
+from waystation.heartbeat import Heartbeat
+from waystation.model import Goal, JsonValue, State, Task
+from waystation.sdk.context import Context
+from waystation.sdk.kind import Kind, Registry
+from waystation.sdk.result import Result
+from waystation.sdk.steps import Checkpoint, Finished, drive, plain
+from waystation.settings import Settings
+from waystation.states import Event
+from waystation.storage import datasets, holdings, tasks
+from waystation.storage.db import Connection, Database, run
+from waystation.storage.files import Files
+from waystation.storage.tasks import Held, NewEvent
+
+log = structlog.get_logger("waystation.runner")
+
+UNDO_TRIES = 8  # after so many failures in a row, an outside effect that can't be taken back is named as left over
+LONGEST_BACKOFF = 60.0
+TICK = 0.5  # seconds between two looks at the wish during work that has no steps
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What every attempt of one worker process works with."""
+
+    database: Database
+    registry: Registry
+    files: Files
+    settings: Settings
+    worker: str
+    ring: Callable[[str], object]
+    draining: Callable[[], bool] = lambda: False
+    exit_process: Callable[[], None] | None = None  # what a heartbeat does when its attempt outlives the lease
+
+
+def hear(shop: Shop, queue: str, message: str = "") -> bool:
+    """Answer one ring: claim the best task that waits in the queue and run one attempt of it. False if nothing waited.
+
+    When the attempt is over, the queue is rung again if something still waits there.
+    """
+    if shop.draining():
+        return False
+    with shop.database.connect("ws:claim") as connection:
+        task = tasks.claim(connection, queue=queue, lease=shop.settings.lease, worker=shop.worker, message=message)
+        if task is None:
+            return False
+        name = f"ws:{task.id}:{task.attempt}"
+        run(connection, "SELECT set_config('application_name', %(name)s, false)", name=name)
+        tasks.write_events(connection, [NewEvent(task.id, Event.CLAIM, shop.worker, task.attempt, data={"state": task.state})])
+        connection.commit()
+        with structlog.contextvars.bound_contextvars(task=str(task.id), attempt=task.attempt, kind=task.kind):
+            Attempt(shop, connection, task).run()
+    _ring_if_waiting(shop, queue)
+    return True
+
+
+def _ring_if_waiting(shop: Shop, queue: str) -> None:
+    try:
+        with shop.database.connect("ws:ring", autocommit=True) as connection:
+            waiting = tasks.claimable(connection, queue)
+    except psycopg.OperationalError:
+        return  # the reaper rings when the database is back
+    if waiting:
+        shop.ring(queue)
+
+
+class Attempt:
+    """One run of a task. It owns the connection of the steps; whatever it writes, it writes as the holder of the lease."""
+
+    def __init__(self, shop: Shop, connection: Connection, task: Task) -> None:
+        self.shop, self.connection, self.task = shop, connection, task
+        self.held = Held.of(task)
+        self.began = self.last = time.monotonic()
+        self.saved_cursor = task.cursor
+        self.others_wait = False
+        self.revert_waits_since: float | None = None
+        self.heartbeat = Heartbeat(shop.database, task.id, task.attempt, shop.settings, shop.exit_process)
+        self.ctx = Context(
+            task=task.id,
+            attempt=task.attempt,
+            kind=task.kind,
+            db=connection,
+            files=shop.files,
+            known_files=task.files,
+            chunk_rows=shop.settings.chunk_rows,
+        )
+
+    def run(self) -> None:
+        """From the claim to the end of the attempt. Never raises for what happens to the task."""
+        self.heartbeat.start()
+        try:
+            if self.held.state is State.RUNNING:
+                self._work()
+            else:
+                self._take_back()
+        except LeaseLost:
+            log.warning("lease lost")
+        except psycopg.Error as error:
+            if not self.connection.broken and not self.connection.closed:
+                raise
+            log.warning("connection lost", error=str(error))
+            self._release_after_trouble()
+        finally:
+            self.ctx.close()
+            self.heartbeat.stop()
+
+    # -- the two phases
+    def _work(self) -> None:
+        try:
+            kind = self.shop.registry.get(self.task.kind)
+            params = kind.parse(self.task.params)
+            end = drive(kind.begin(kind.run, self.ctx, params, self.held.cursor), self._save)
+            if isinstance(end, Finished):
+                self._finish(end.value)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if self.connection.broken or self.connection.closed:
+                raise psycopg.OperationalError("the connection is gone") from error
+            self._fail(error)
+
+    def _take_back(self) -> None:
+        kind = self.shop.registry.find(self.task.kind)
+        if kind is not None and kind.undo_steps is not None and self.held.goal is not Goal.TERMINATED:
+            try:
+                params = kind.parse(self.task.params)
+                end = drive(kind.begin(kind.undo_steps, self.ctx, params, self.held.revert_cursor), self._save)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                if self.connection.broken or self.connection.closed:
+                    raise psycopg.OperationalError("the connection is gone") from error
+                if not self._give_up_undo(error):
+                    return
+            else:
+                if not isinstance(end, Finished):
+                    return
+        assert self.held.goal is not None
+        self.connection.rollback()
+        end_event = states.END[self.held.goal]
+        self.held.files, self.held.counts, self.held.result = {}, {}, holdings.without_file(self.held.result)
+        if kind is not None and kind.undo_steps is not None and self.held.goal is Goal.TERMINATED:
+            self._note_left_standing()
+        self._write(end_event, work=self._let_go)
+
+    def _let_go(self) -> None:
+        holdings.release(self.connection, self.shop.files, self.task.id, lock_timeout=self.shop.settings.publish_lock_timeout)
+
+    def _note_left_standing(self) -> None:
+        if self.task.done or self.task.cursor is not None:
+            self.held.leftovers = [{"why": "Terminated: the kind's own undo was not run.", "done": self.task.done}]
+
+    def _give_up_undo(self, error: Exception) -> bool:
+        """Try the undo again later; True when it was tried often enough, and what is left is written down."""
+        self._read_again()
+        self.held.tries += 1
+        said = {"why": f"{type(error).__name__}: {error}", "tries": self.held.tries}
+        self.ctx.log("undo failed", **said)
+        if self.held.tries >= UNDO_TRIES:
+            self.held.leftovers = [*self.held.leftovers, said]
+            return True
+        self._write(Event.RELEASE, delay=_backoff(self.held.tries))
+        return False
+
+    # -- checkpoints
+    def _save(self, point: Checkpoint) -> bool:
+        """Keep a checkpoint with the step's work; False when the task is no longer to be worked on."""
+        h = self.held
+        cursor = plain(point.cursor, "cursor")
+        if h.state is State.REVERTING:
+            h.revert_cursor = h.revert_cursor if cursor is None else cursor
+            h.revert_done = h.revert_done if point.done is None else point.done
+            h.revert_total = h.revert_total if point.total is None else point.total
+        else:
+            self._measure(point)
+            h.cursor = h.cursor if cursor is None else cursor
+            h.total = h.total if point.total is None else point.total
+            h.unit = point.unit or h.unit
+            h.phase = point.phase or h.phase
+        h.counts = {**h.counts, **point.counts}
+        if cursor is not None and cursor != self.saved_cursor:
+            h.crashes, self.saved_cursor = 0, cursor
+        h.files = self.ctx.save_files()
+        delay = self.ctx.take_delay()
+        why = self._reason_to_leave(delay)
+        return self._write(Event.RELEASE if why else None, delay=delay, why=why) is None
+
+    def _measure(self, point: Checkpoint) -> None:
+        now = time.monotonic()
+        if point.done is not None and point.done != self.held.done:
+            latest = max(0.0, (point.done - self.held.done) / max(now - self.last, 1e-6))
+            self.held.rate = latest if self.held.rate is None else 0.7 * self.held.rate + 0.3 * latest
+            self.held.done = point.done
+        self.last = now
+
+    def _reason_to_leave(self, delay: float | None) -> str | None:
+        if self.shop.draining():
+            return "the worker is asked to end"
+        if delay is not None:
+            return "it asked to come again later"
+        now = time.monotonic()
+        if self.held.state is State.RUNNING:
+            if self.others_wait and now - self.began > self.shop.settings.slice:
+                return "others wait, and its slice is over"
+            if self.revert_waits_since is not None and now - self.revert_waits_since > TICK:
+                return "a revert waits for a slot"
+        return None
+
+    def _write(
+        self,
+        event: Event | None,
+        *,
+        delay: float | None = None,
+        why: str | None = None,
+        work: Callable[[], None] | None = None,
+    ) -> states.Move | None:
+        """The one write of a holder: checkpoint, or the move that `event` and the wish together ask for, and the commit.
+
+        `work` belongs to the event: it is done in the same transaction, and not at all when the wish wins. The move that was
+        made comes back, None when the task goes on. Raises LeaseLost when another has the task.
+        """
+        h, tries = self.held, 0
+        while True:
+            move = states.obey(h.situation, event)
+            meant = move is not None and move.event is event
+            try:
+                if work is not None and meant:
+                    work()
+            except psycopg.errors.LockNotAvailable:  # a reader is in the way: never queue before others behind it
+                self.connection.rollback()
+                tries += 1
+                self.heartbeat.wait(min(0.02 * 2 ** min(tries, 6), 1.0))
+                self._look()
+                if self.shop.draining():
+                    event, work, why = Event.RELEASE, None, "the worker is asked to end"
+                continue
+            if move is not None and move.event in (Event.RELEASE, Event.PAUSE):
+                h.files = {name: {**f, "released": True} for name, f in h.files.items()}
+            if move is not None and move.event is Event.REVERT:
+                h.tries = 0
+            advanced = tasks.advance(self.connection, h, move, lease=self.shop.settings.lease, delay=delay if meant else None)
+            if advanced is None:
+                if work is not None and meant:
+                    self.connection.rollback()
+                self._look()
+                continue
+            break
+        if move is not None:
+            self.connection.execute("SET LOCAL synchronous_commit = on")
+            self.heartbeat.leaving = True
+        self._tell(move, why if meant else None)
+        self.connection.commit()
+        self.others_wait = advanced.others_wait
+        if not advanced.reverts_wait:
+            self.revert_waits_since = None
+        elif self.revert_waits_since is None:
+            self.revert_waits_since = time.monotonic()
+        return move
+
+    def _look(self) -> None:
+        """See what was asked meanwhile; LeaseLost if the task is another's now."""
+        row = tasks.get(self.connection, self.task.id)
+        if row is None or row.attempt != self.held.attempt or not row.held or row.state is not self.held.state:
+            raise LeaseLost
+        self.held.wish, self.held.goal = row.wish, row.goal
+
+    def _tell(self, move: states.Move | None, why: str | None) -> None:
+        h = self.held
+        new = [
+            NewEvent(h.id, "log", self.shop.worker, h.attempt, data={"text": text, **data})
+            for text, data in self.ctx.take_logs()
+        ]
+        if move is not None:
+            data: dict[str, JsonValue] = {"done": h.done}
+            if move.goal:
+                data["goal"] = move.goal
+            if move.event is Event.FAIL and h.error:
+                data["error"] = h.error.get("detail")
+            new.append(NewEvent(h.id, move.event, self.shop.worker, h.attempt, reason=why, data=data))
+        tasks.write_events(self.connection, new)
+
+    # -- ends
+    def _finish(self, value: Any) -> None:
+        """The generator came to its end: join its files, then publish and succeed in one transaction."""
+        h = self.held
+        facts = plain(value, "result") if value is not None else {}
+        if not isinstance(facts, dict):
+            facts = {"value": facts}
+        h.files = self.ctx.save_files()
+        results = self.ctx.results()
+        for result in results:
+            file = self._join(result)
+            if file is None:
+                return  # paused, stopped or given back meanwhile
+            facts["file"] = file
+        kept_until = datetime.now(UTC) + timedelta(days=self.shop.settings.retention_days)
+        facts["expires"] = kept_until.isoformat(timespec="seconds").replace("+00:00", "Z")
+        h.result = facts
+        if h.total is None or h.total < h.done:
+            h.total = h.done
+        move = self._write(Event.FINISH, work=self._publish)
+        if move is not None and move.event is Event.FINISH and results:
+            self.shop.files.link_download(self.task.id, facts["file"]["path"])
+            self.shop.files.remove_segments(self.task.id)
+
+    def _publish(self) -> None:
+        datasets.publish(self.connection, self.task.id, lock_timeout=self.shop.settings.publish_lock_timeout)
+        datasets.unpin(self.connection, self.task.id)
+
+    def _join(self, result: Result) -> dict[str, JsonValue] | None:
+        if not result.describe()["segments"]:
+            result.write(b"")  # an empty result is a file too
+            result.flush()
+            self.held.files = self.ctx.save_files()
+        segments = [(int(n), int(size)) for n, size in result.describe()["segments"]]
+        looked = time.monotonic()
+        left = False
+
+        def tick(_bytes: int) -> None:
+            nonlocal looked, left
+            if time.monotonic() - looked > TICK:
+                looked = time.monotonic()
+                why = self._reason_to_leave(None)
+                left = self._write(Event.RELEASE if why else None, why=why) is not None
+                if left:
+                    raise _LeftError
+
+        try:
+            path, size, sha256 = self.shop.files.join(
+                self.task.id, self.held.attempt, result.name, segments, result.sha256, tick
+            )
+        except _LeftError:
+            return None
+        return {
+            "path": path,
+            "name": result.name,
+            "size": size,
+            "sha256": sha256,
+            "media_type": result.media_type,
+        }
+
+    def _fail(self, error: Exception) -> None:
+        self.connection.rollback()
+        self._read_again()
+        if isinstance(error, WaystationError):
+            problem = error.problem()
+        else:
+            log.warning("kind failed", exc_info=error)
+            problem = KindFailed(f"{type(error).__name__}: {error}").problem()
+            problem["traceback"] = "".join(traceback.format_exception(error)[-8:])[-4000:]
+        self.held.error = problem
+        self._write(Event.FAIL)
+
+    def _read_again(self) -> None:
+        """Forget what the failed step had in memory: the row is the truth."""
+        self.connection.rollback()
+        self._look()
+        row = tasks.get(self.connection, self.task.id)
+        assert row is not None
+        self.held = Held.of(row)
+
+    def _release_after_trouble(self) -> None:
+        """The connection broke: if the database is back before the lease runs out, give the task back without a crash."""
+        until = time.monotonic() + self.shop.settings.lease
+        while time.monotonic() < until:
+            try:
+                with self.shop.database.connect(f"ws:{self.task.id}:{self.task.attempt}") as self.connection:
+                    self._read_again()
+                    self._write(Event.RELEASE, why="its connection to the database was lost")
+                    return
+            except LeaseLost:
+                return
+            except psycopg.OperationalError:
+                self.heartbeat.wait(0.2)
+
+
+class _LeftError(Exception):
+    """The join was left because the task is no longer this attempt's to work on."""
+
+
+def _backoff(tries: int) -> float:
+    return float(min(2.0**tries * 0.5, LONGEST_BACKOFF))
+
+
+__all__ = ["Attempt", "Kind", "Shop", "hear"]

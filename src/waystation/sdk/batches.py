@@ -1,0 +1,109 @@
+"""Datasets as a kind sees them: a batch to fill, or a listing to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from waystation.model import Column
+from waystation.storage import datasets
+from waystation.storage.datasets import PinnedChunk
+from waystation.storage.db import Connection
+
+
+class BatchWriter:
+    """The batch that a task fills. It is invisible until the task succeeds, and gone when the task is stopped."""
+
+    def __init__(self, db: Connection, staged: datasets.Staged) -> None:
+        self._db, self._staged = db, staged
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The batch's columns."""
+        return self._staged.columns
+
+    @property
+    def part(self) -> int:
+        """The value of `_batch` in its rows."""
+        return self._staged.part
+
+    @property
+    def id(self) -> int:
+        """The batch's number."""
+        return self._staged.id
+
+    def add(
+        self,
+        data: bytes,
+        *,
+        start: int,
+        end: int,
+        first_row: int,
+        last_row: int,
+        line: int,
+        good: int,
+        bad: int,
+        zones: dict[str, Any],
+        rejects: Iterable[tuple[int, int, str | None, str, str, list[str]]] = (),
+    ) -> None:
+        """Add one chunk of a file: its good rows as COPY text (with `_batch` and `_row` first), its bad ones, its ledger row.
+
+        start, end: byte offsets in the file. first_row, last_row: record numbers. line: of its first record.
+        zones: {date column: [least, greatest]}. rejects: (record, line, column, value, reason, fields).
+        The rows and the checkpoint that follows are lost together or not at all, so their commit need not wait for the disk.
+        """
+        self._db.execute("SET LOCAL synchronous_commit = off")
+        if good:
+            datasets.copy_in(self._db, self._staged, data)
+            datasets.summarize(self._db, self._staged)
+        if bad:
+            datasets.add_rejects(self._db, self._staged, rejects)
+        datasets.add_chunk(
+            self._db,
+            self._staged,
+            start=start,
+            end=end,
+            first_row=first_row,
+            last_row=last_row,
+            line=line,
+            good=good,
+            bad=bad,
+            zones=zones,
+        )
+
+
+@dataclass
+class Listing:
+    """What an export reads: pinned, so that it is the same after a pause of three days."""
+
+    db: Connection
+    task: UUID
+    chunks: int = 0
+    rows: int = 0
+
+    def after(self, place: tuple[int, int]) -> Iterator[PinnedChunk]:
+        """The chunks after a place (publish number, start offset), in the order of the files."""
+        while found := datasets.pinned_chunks(self.db, self.task, after=place):
+            for chunk in found:
+                yield chunk
+                place = (chunk.publish_no, chunk.start)
+
+    def read(
+        self,
+        chunk: PinnedChunk,
+        columns: Sequence[str],
+        *,
+        by: str | None = None,
+        low: str | None = None,
+        high: str | None = None,
+        options: LiteralString = "FORMAT csv",
+    ) -> Iterator[bytes]:
+        """The rows of one chunk in file order, as COPY gives them; see storage.datasets.reading."""
+        query = datasets.reading(chunk, columns, by=by, low=low, high=high, options=options)
+        self.db.execute("SET LOCAL enable_seqscan = off")  # the BRIN index finds the chunk; a scan would read the whole part
+        self.db.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
+        with self.db.cursor() as cursor, cursor.copy(query) as copy:
+            for block in copy:
+                yield bytes(block)

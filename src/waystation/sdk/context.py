@@ -1,0 +1,137 @@
+"""What a kind's generator is given: the step's connection, files, datasets, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from waystation.errors import UploadNotFound, WrongKind
+from waystation.model import Column, Dataset, JsonValue, Upload
+from waystation.sdk.batches import BatchWriter, Listing
+from waystation.sdk.result import Result
+from waystation.storage import datasets, uploads
+from waystation.storage.db import Connection
+from waystation.storage.files import Files
+
+
+class Context:
+    """A task's surroundings during one attempt.
+
+    Between two yields all work on `db` is one transaction, committed together with the checkpoint.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: UUID,
+        attempt: int,
+        kind: str,
+        db: Connection | None,
+        files: Files,
+        known_files: dict[str, JsonValue],
+        chunk_rows: int = 50_000,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.task = task
+        self.attempt = attempt
+        self.kind = kind
+        self.chunk_rows = chunk_rows
+        self._db = db
+        self._files = files
+        self._known = known_files
+        self._results: dict[str, Result] = {}
+        self._logs: list[tuple[str, dict[str, JsonValue]]] = []
+        self._delay: float | None = None
+        self._draining = draining
+
+    # -- for the author
+    @property
+    def db(self) -> Connection:
+        """The step's connection. Do not commit on it: the checkpoint does."""
+        if self._db is None:
+            raise WrongKind("There is no database here: play() runs a kind without one.")
+        return self._db
+
+    def log(self, text: str, **data: JsonValue) -> None:
+        """A line for the task's timeline, kept with the next checkpoint."""
+        self._logs.append((text, data))
+
+    def throttle(self, seconds: float) -> None:
+        """Give the slot back at the next yield, and come again after so many seconds."""
+        self._delay = seconds
+
+    def idempotency_key(self, item: object) -> str:
+        """A key for an outside call about `item`: the same in every attempt of this task, and in no other task."""
+        return f"{self.task}:{item}"
+
+    def upload(self, id: UUID) -> Upload:
+        """An upload's name, size and hash; UploadNotFound if it is gone."""
+        found = uploads.get(self.db, id)
+        if found is None:
+            raise UploadNotFound
+        return found
+
+    def open_upload(self, id: UUID) -> BinaryIO:
+        """Read an upload; seek to a cursor to go on where a step ended. UploadNotFound if it is gone."""
+        try:
+            return self._files.open(self.upload(id).path)
+        except FileNotFoundError as error:
+            raise UploadNotFound from error
+
+    def open_result(self, name: str, media_type: str = "text/csv") -> Result:
+        """The file that this task makes, at its checkpointed end; `write` appends to it."""
+        if name not in self._results:
+            self._results[name] = Result(self._files, self.task, self.attempt, name, self._known.get(name), media_type)
+        return self._results[name]
+
+    def dataset(self, name: str) -> Dataset | None:
+        """A dataset as readers see it now."""
+        return datasets.get(self.db, name)
+
+    def stage(self, dataset: str, columns: list[Column], *, mode: str = "append") -> BatchWriter:
+        """Begin the batch that this task publishes when it succeeds; mode: append, replace or dry_run."""
+        return BatchWriter(self.db, datasets.stage(self.db, self.task, dataset, mode, columns))
+
+    def staged(self) -> BatchWriter:
+        """The batch that an earlier step of this task began."""
+        found = datasets.staged(self.db, self.task)
+        if found is None:
+            raise WrongKind("This task has begun no batch: call ctx.stage(…) in an earlier step.")
+        return BatchWriter(self.db, found)
+
+    def pin(self, dataset: str) -> Listing:
+        """List and hold what readers see of a dataset now, so that this task reads the same rows until it ends."""
+        listing = Listing(self.db, self.task)
+        listing.chunks, listing.rows = datasets.pin(self.db, self.task, dataset)
+        return listing
+
+    def pinned(self) -> Listing:
+        """What an earlier step pinned."""
+        return Listing(self.db, self.task)
+
+    # -- for the runner
+    def take_logs(self) -> list[tuple[str, dict[str, JsonValue]]]:
+        """The lines since the last checkpoint."""
+        taken, self._logs = self._logs, []
+        return taken
+
+    def take_delay(self) -> float | None:
+        """The throttle asked since the last checkpoint."""
+        taken, self._delay = self._delay, None
+        return taken
+
+    def save_files(self) -> dict[str, Any]:
+        """Bring the results to the disk; what the checkpoint says of them."""
+        for result in self._results.values():
+            result.flush()
+        return {**self._known, **{name: r.describe() for name, r in self._results.items()}}
+
+    def results(self) -> list[Result]:
+        """The results that were opened in this attempt."""
+        return list(self._results.values())
+
+    def close(self) -> None:
+        """Let go of open files."""
+        for result in self._results.values():
+            result.close()

@@ -1,0 +1,73 @@
+"""The file that a task makes: written in segments that carry the attempt's number, fenced as rows are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from waystation.storage.files import Files, room
+
+
+class Result:
+    """A result file in the making. What was written before a checkpoint is there after it, and nothing else.
+
+    Its description, saved with each checkpoint, is {"segments": [[attempt, size], …], "released": bool, "media_type": …}.
+    `released` is set when an attempt gives its task back of its own will: then the next one goes on in the same segment. After
+    a lost lease it opens a new one, and the old counts only up to its checkpointed size.
+    """
+
+    def __init__(
+        self, files: Files, task: UUID, attempt: int, name: str, known: dict[str, Any] | None, media_type: str
+    ) -> None:
+        self.name = name
+        self.media_type = (known or {}).get("media_type", media_type)
+        self._files, self._task, self._attempt = files, task, attempt
+        self._segments: list[list[int]] = [list(s) for s in (known or {}).get("segments", [])]
+        self._hash = None if self._segments else hashlib.sha256()
+        self._file: BinaryIO | None = None
+        if self._segments and (known or {}).get("released"):
+            number, size = self._segments[-1]
+            self._file = files.adopt_segment(task, number, attempt, name, size)
+            if self._file is not None:
+                self._segments[-1] = [attempt, size]
+        self.size = sum(size for _, size in self._segments)
+
+    def write(self, data: bytes) -> None:
+        """Append bytes. Raises DiskFull when there is no room."""
+        with room():
+            if self._file is None:
+                self._file = self._files.open_segment(self._task, self._attempt, self.name)
+                self._segments.append([self._attempt, 0])
+            self._file.write(data)
+        if self._hash is not None:
+            self._hash.update(data)
+        self._segments[-1][1] += len(data)
+        self.size += len(data)
+
+    def flush(self) -> None:
+        """On the disk for good: called before each checkpoint."""
+        if self._file is not None:
+            with room():
+                self._file.flush()
+                os.fsync(self._file.fileno())
+
+    def describe(self, *, released: bool = False) -> dict[str, Any]:
+        """What the checkpoint says of this file."""
+        return {
+            "segments": [list(s) for s in self._segments],
+            "released": released,
+            "media_type": self.media_type,
+        }
+
+    @property
+    def sha256(self) -> str | None:
+        """Known without reading the file again if this attempt wrote all of it."""
+        return self._hash.hexdigest() if self._hash is not None else None
+
+    def close(self) -> None:
+        """Let go of the open file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
