@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,6 +43,7 @@ class Keeper:
         self.errors: dict[str, dict[str, str]] = {}
         self.looked = time.monotonic()
         self.told = ""
+        self.sockets: Path | None = None  # remembered for the day when the home is gone, and the note in it
         self.signals = self._listen()
 
     def run(self) -> None:
@@ -77,6 +79,7 @@ class Keeper:
                 self.errors[name] = {"detail": f"The private {name} can't be started: {error}", "remedy": remedy}
         else:
             _say(f"{name} runs as process {server.process.pid if server.process else '?'}")
+            self.sockets = self.home.sockets()
             self.failures[name] = 0
             self.retry_at[name] = time.monotonic() + 0.2  # one that dies at once must not spin
             self.errors.pop(name, None)
@@ -120,6 +123,8 @@ class Keeper:
             for server in self.servers:
                 self.home.wish(server.name).unlink(missing_ok=True)
             self.home.forget_sockets()
+        elif self.sockets:
+            shutil.rmtree(self.sockets, ignore_errors=True)
         os.close(self.lock)
 
     @staticmethod

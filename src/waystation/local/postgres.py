@@ -113,8 +113,10 @@ class Postgres:
                 said = probe.communicate()[0].decode(errors="replace").strip()
                 if probe.returncode == 0:
                     return programs, identity
-            except (OSError, subprocess.SubprocessError) as error:
+            except OSError as error:
                 said = str(error)
+            except subprocess.SubprocessError:  # of what went wrong between fork and exec, it knows nothing
+                said = "not allowed here"
             tried.append(f"{identity} ({said})")
         uid = os.geteuid()
         why = "PostgreSQL refuses to run as root" if uid == 0 else f"the user id {uid} has no name on this system"
