@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from waystation import states
+from waystation.csvio.rejects import Reject, rejects_csv
 from waystation.errors import (
     DatabaseUnavailable,
     DatasetNotFound,
@@ -255,7 +256,7 @@ class Control:
                 task = self.get(task.id)
         return task
 
-    def list(
+    def page(
         self, which: TaskFilter | None = None, *, limit: int = 50, cursor: str | None = None, status: str | None = None
     ) -> Page:
         """A page of tasks, newest first. Raises InvalidRequest for a limit or a cursor that is none."""
@@ -355,11 +356,18 @@ class Control:
         with self.database.transaction() as connection:
             return datasets.rejects(connection, self._get(connection, task_id).id, after=after, limit=limit)
 
-    def every_reject(self, task_id: UUID | str) -> Iterator[dict[str, JsonValue]]:
-        """All rejected rows in file order, a thousand at a time in memory."""
+    def rejects(self, task_id: UUID | str) -> Iterator[bytes]:
+        """The rejected rows as a CSV to mend and upload again, a thousand rows at a time in memory."""
+        task = self.get(task_id)
+        with self.database.transaction() as connection:
+            header = datasets.reject_header(connection, task.id)
+        return rejects_csv(header, self._every_reject(task.id))
+
+    def _every_reject(self, task_id: UUID) -> Iterator[Reject]:
         after = 0
         while rows := self.reject_rows(task_id, after=after, limit=1000):
-            yield from rows
+            for r in rows:
+                yield Reject(r["line"], r["record"], r["col"], r["value"], r["reason"], tuple(r["fields"]))
             after = rows[-1]["record"]
 
     # -- the verbs
@@ -409,7 +417,7 @@ class Control:
                 task = self._get(connection, task_id)
                 answer = states.answer(verb, task.situation)
                 if isinstance(answer, states.Refusal):
-                    self._refuse(verb, task, answer)
+                    raise _refused(verb, task, answer)
                 changed = self._changed_params(verb, task, params)
                 if isinstance(answer, states.Nothing):
                     return task, False
@@ -444,15 +452,6 @@ class Control:
         if isinstance(answer, states.Move) and answer.take and task.message:
             self.engine.kill(task.message)
         return moved, True
-
-    def _refuse(self, verb: Verb, task: Task, refusal: states.Refusal) -> None:
-        possible = [str(v) for v in states.possible(task.situation)]
-        raise VerbNotPossible(
-            f"Task {task.id} is {states.task_status(task)}: {verb} is not possible, since {refusal.why}.",
-            remedy=f"Possible now: {', '.join(possible)}." if possible else "Nothing can be done to it any more.",
-            task_status=states.task_status(task),
-            possible=possible,
-        )
 
     def _changed_params(self, verb: Verb, task: Task, params: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
         if not params:
@@ -510,6 +509,16 @@ class Control:
             except psycopg.OperationalError:
                 return None
         return None
+
+
+def _refused(verb: Verb, task: Task, refusal: states.Refusal) -> VerbNotPossible:
+    possible = [str(v) for v in states.possible(task.situation)]
+    return VerbNotPossible(
+        f"Task {task.id} is {states.task_status(task)}: {verb} is not possible, since {refusal.why}.",
+        remedy=f"Possible now: {', '.join(possible)}." if possible else "Nothing can be done to it any more.",
+        task_status=states.task_status(task),
+        possible=possible,
+    )
 
 
 def _base36(number: int) -> str:

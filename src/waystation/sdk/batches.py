@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -93,17 +93,23 @@ class Listing:
     def read(
         self,
         chunk: PinnedChunk,
+        write: Callable[[bytes], None],
         columns: Sequence[str],
         *,
         by: str | None = None,
         low: str | None = None,
         high: str | None = None,
         options: LiteralString = "FORMAT csv",
-    ) -> Iterator[bytes]:
-        """The rows of one chunk in file order, as COPY gives them; see storage.datasets.reading."""
+    ) -> int:
+        """Write the rows of one chunk in file order, as COPY gives them; how many there were.
+
+        `by`, `low`, `high`: only rows with that date from low to high, both included (ISO).
+        """
         query = datasets.reading(chunk, columns, by=by, low=low, high=high, options=options)
         self.db.execute("SET LOCAL enable_seqscan = off")  # the BRIN index finds the chunk; a scan would read the whole part
         self.db.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
-        with self.db.cursor() as cursor, cursor.copy(query) as copy:
-            for block in copy:
-                yield bytes(block)
+        with self.db.cursor() as cursor:
+            with cursor.copy(query) as copy:
+                for block in copy:
+                    write(bytes(block))
+            return cursor.rowcount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -31,7 +31,6 @@ class Context:
         files: Files,
         known_files: dict[str, JsonValue],
         chunk_rows: int = 50_000,
-        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self.task = task
         self.attempt = attempt
@@ -43,7 +42,6 @@ class Context:
         self._results: dict[str, Result] = {}
         self._logs: list[tuple[str, dict[str, JsonValue]]] = []
         self._delay: float | None = None
-        self._draining = draining
 
     # -- for the author
     @property
@@ -89,9 +87,12 @@ class Context:
         """A dataset as readers see it now."""
         return datasets.get(self.db, name)
 
-    def stage(self, dataset: str, columns: list[Column], *, mode: str = "append") -> BatchWriter:
-        """Begin the batch that this task publishes when it succeeds; mode: append, replace or dry_run."""
-        return BatchWriter(self.db, datasets.stage(self.db, self.task, dataset, mode, columns))
+    def stage(self, dataset: str, columns: list[Column], *, mode: str = "append", header: Sequence[str] = ()) -> BatchWriter:
+        """Begin the batch that this task publishes when it succeeds; mode: append, replace or dry_run.
+
+        `header`: names of the fields that rejected rows have.
+        """
+        return BatchWriter(self.db, datasets.stage(self.db, self.task, dataset, mode, columns, header))
 
     def staged(self) -> BatchWriter:
         """The batch that an earlier step of this task began."""

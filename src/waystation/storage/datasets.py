@@ -98,10 +98,22 @@ def staged(connection: Connection, task: UUID) -> Staged | None:
     return Staged(row["id"], part["id"], part["relation"], row["dataset"], columns)
 
 
-def stage(connection: Connection, task: UUID, dataset: str, mode: str, columns: Sequence[Column]) -> Staged:
-    """Begin a batch: its table (invisible to readers) and the table of its rejects."""
+def stage(
+    connection: Connection, task: UUID, dataset: str, mode: str, columns: Sequence[Column], header: Sequence[str] = ()
+) -> Staged:
+    """Begin a batch: its table (invisible to readers) and the table of its rejects. `header`: the fields of a reject."""
     values = Jsonb([c.as_json() for c in columns])
-    batch = _id(one(connection, SQL["insert_batch"], dataset=dataset, task=task, mode=mode, columns=values))
+    batch = _id(
+        one(
+            connection,
+            SQL["insert_batch"],
+            dataset=dataset,
+            task=task,
+            mode=mode,
+            columns=values,
+            header=Jsonb(list(header)),
+        )
+    )
     part = _id(one(connection, SQL["insert_part"], batch=batch))
     name = f"p{part}"
     run(connection, SQL["name_part"], id=part, relation=name)
@@ -196,6 +208,12 @@ def rejects(connection: Connection, task: UUID, *, after: int = 0, limit: int = 
         return []
     query = sql.SQL("SELECT * FROM {} WHERE record > %(after)s::bigint ORDER BY record LIMIT %(limit)s::int")
     return every(connection, query.format(_part_table(table)), after=after, limit=limit)
+
+
+def reject_header(connection: Connection, task: UUID) -> list[str]:
+    """The header of the file that the task's rejects came from."""
+    row = one(connection, SQL["of_task"], task=task)
+    return list(row["header"]) if row else []
 
 
 def drop_rejects(connection: Connection, task: UUID) -> None:

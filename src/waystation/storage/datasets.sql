@@ -41,7 +41,8 @@ SELECT * FROM batches WHERE task = %(task)s
 
 -- A new batch, invisible to readers.
 -- name: insert_batch
-INSERT INTO batches (dataset, task, mode, columns) VALUES (%(dataset)s, %(task)s, %(mode)s, %(columns)s) RETURNING id
+INSERT INTO batches (dataset, task, mode, columns, header)
+VALUES (%(dataset)s, %(task)s, %(mode)s, %(columns)s, %(header)s) RETURNING id
 
 -- A partition of a batch; its id is the value of `_batch` in its rows.
 -- name: insert_part

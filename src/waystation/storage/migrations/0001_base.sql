@@ -118,6 +118,7 @@ CREATE TABLE batches (
     mode text NOT NULL CHECK (mode IN ('append', 'replace', 'dry_run')),
     state text NOT NULL DEFAULT 'staged' CHECK (state IN ('staged', 'published', 'undone', 'dropped')),
     columns jsonb NOT NULL,
+    header jsonb NOT NULL DEFAULT '[]',
     rows bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     published_at timestamptz,

@@ -1,0 +1,55 @@
+"""Ring and kill: all that the engine can do. A ring that is lost is rung again by the reaper."""
+
+from __future__ import annotations
+
+import redis
+import structlog
+from kombu.exceptions import OperationalError
+
+from waystation.engine.celery_app import TASK, broker_queue, make_app
+from waystation.local import client_url
+
+log = structlog.get_logger("waystation.doorbell")
+
+
+class Doorbell:
+    """Rings through Celery on Redis. Its connections are opened at first use, so a fork before it does no harm."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = make_app(broker_url)
+        self._redis = redis.Redis.from_url(client_url(broker_url), socket_timeout=2, socket_connect_timeout=2)
+
+    def ring(self, queue: str) -> bool:
+        """One ring: one claim by one free slot. False when the broker does not answer."""
+        try:
+            self._app.send_task(TASK, args=[queue], queue=broker_queue(queue))
+        except (OperationalError, OSError) as error:
+            log.warning("not rung: the broker does not answer", error=str(error))
+            return False
+        return True
+
+    def kill(self, message: str) -> None:
+        """SIGKILL to the process that works on this message. Should the order be lost, its lease is gone all the same."""
+        try:
+            self._app.control.revoke(message, terminate=True, signal="SIGKILL")
+        except (OperationalError, OSError) as error:
+            log.warning("not killed: the broker does not answer", error=str(error))
+
+    def pending(self, queue: str) -> int:
+        """Rings that nobody has heard yet; 0 when the broker does not answer."""
+        try:
+            return int(self._redis.llen(broker_queue(queue)))
+        except redis.RedisError:
+            return 0
+
+    def alive(self) -> bool:
+        """Whether the broker answers."""
+        try:
+            return bool(self._redis.ping())
+        except redis.RedisError:
+            return False
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._redis.close()
+        self._app.close()

@@ -1,0 +1,75 @@
+"""The reaper's process, beside the Celery main under the worker's supervisor: `python -m waystation.engine.reaping`.
+
+It also announces the worker, since it lives as long as the worker does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+
+import psycopg
+import structlog
+
+from waystation.engine.doorbell import Doorbell
+from waystation.engine.drain import Draining
+from waystation.engine.main import WORKER
+from waystation.reaper import SWEEP_EVERY, Reaper
+from waystation.settings import Settings
+from waystation.storage import workers
+from waystation.storage.db import Database
+from waystation.storage.files import Files
+
+log = structlog.get_logger("waystation.reaping")
+
+
+def main() -> None:
+    """Announce, reap, wait; until SIGTERM."""
+    settings = Settings.from_env()
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    over = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        over.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    database = Database(settings.database_url)
+    bell = Doorbell(settings.redis_url)
+    name, pid = os.environ[WORKER], os.getppid()
+    draining = Draining.from_env()
+    reaper = Reaper(database, Files(settings.home), settings, bell, name=f"reaper@{name}")
+    swept = 0.0
+    while not over.is_set() and os.getppid() == pid:
+        try:
+            with database.connect("ws:announce") as connection:
+                workers.announce(
+                    connection,
+                    id=name,
+                    host=socket.gethostname(),
+                    pid=pid,
+                    slots=settings.slots,
+                    draining=draining(),
+                )
+            sweep = time.monotonic() - swept > SWEEP_EVERY
+            if reaper.pass_once(sweep=sweep) and sweep:
+                swept = time.monotonic()
+        except psycopg.errors.LockNotAvailable:
+            log.info("a sweep was put off: a reader is in the way")
+        except psycopg.OperationalError as error:
+            log.warning("the database does not answer", error=str(error))
+        over.wait(settings.reap)
+    try:
+        with database.connect("ws:announce") as connection:
+            workers.leave(connection, name)
+    except psycopg.OperationalError:
+        log.info("left without a word: the database does not answer")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The one place where settings, pool, registry, files, private servers and engine meet."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from waystation.control import Control
+from waystation.engine.doorbell import Doorbell
+from waystation.engine.worker import Supervisor
+from waystation.local import Lodging, lodge
+from waystation.sdk.kind import Registry
+from waystation.settings import Settings
+from waystation.storage.db import Database
+from waystation.storage.files import Files
+from waystation.storage.migrate import migrate
+
+BUILT_IN = ("waystation.kinds.import_csv", "waystation.kinds.export_csv", "waystation.kinds.generate_csv")
+
+
+@dataclass
+class House:
+    """Everything that one process needs. Close it at the end: the private servers leave with their last user."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    files: Files
+    bell: Doorbell
+    control: Control
+    database_url: str
+    redis_url: str
+    lodging: Lodging | None = field(default=None, repr=False)
+
+    def close(self) -> None:
+        """Let go of connections and of the private servers."""
+        self.database.close()
+        self.bell.close()
+        if self.lodging is not None:
+            self.lodging.close()
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_house(settings: Settings, *, migrating: bool = True) -> House:
+    """Wire one process: start or join the private servers where no URL is set, bring the database up to date.
+
+    Raises NoLocalServer, WrongKind, SchemaTooNew, DatabaseUnavailable.
+    """
+    registry = Registry.load([*BUILT_IN, *settings.kinds])
+    lodging: Lodging | None = None
+    database_url, redis_url = settings.database_url, settings.redis_url
+    if database_url is None or redis_url is None:
+        lodging = lodge(settings.home, database=database_url is None, broker=redis_url is None)
+        database_url = database_url or lodging.servers.database_url
+        redis_url = redis_url or lodging.servers.redis_url
+    assert database_url is not None
+    assert redis_url is not None
+    try:
+        database = Database(database_url, pool=settings.pool, lock_timeout=settings.lock_timeout)
+        if migrating:
+            migrate(database)
+        files = Files(settings.home)
+        bell = Doorbell(redis_url)
+        control = Control(database, registry, files, bell, settings)
+    except BaseException:
+        if lodging is not None:
+            lodging.close()
+        raise
+    return House(settings, database, registry, files, bell, control, database_url, redis_url, lodging)
+
+
+def worker_name() -> str:
+    """How this process's worker is called in the timeline: host and process number."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run_worker(settings: Settings, ready: Callable[[], None] = lambda: None) -> int:
+    """One worker, until SIGTERM or SIGINT; its exit code. Starts or joins the private servers as `open_house` does."""
+    with open_house(settings) as house:
+        named = settings.model_copy(update={"database_url": house.database_url, "redis_url": house.redis_url})
+        house.database.close()
+        return Supervisor(named, name=worker_name(), built_in=BUILT_IN).run(ready)
