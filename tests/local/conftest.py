@@ -17,7 +17,7 @@ from waystation.local import lodge
 
 @pytest.fixture(scope="session")
 def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose data are made already; nobody lives in it. Tests take copies."""
+    """A home whose data are made already; nobody lives in it between two tests."""
     home = tmp_path_factory.mktemp("made") / "home"
     with lodge(home):
         pass
@@ -26,8 +26,15 @@ def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(made_home: Path, tmp_path: Path) -> Iterator[Path]:
-    """A home with data, of this test alone. Nothing of it may run when the test has ended."""
+def home(made_home: Path) -> Iterator[Path]:
+    """A home with data, lent. Nothing of it may run when the test has ended."""
+    yield made_home
+    wait_until(lambda: nothing_left(made_home), GONE)
+
+
+@pytest.fixture
+def own_home(made_home: Path, tmp_path: Path) -> Iterator[Path]:
+    """A home with data, to be spoilt."""
     copied = copy_of(made_home, tmp_path / "home")
     yield copied
     wait_until(lambda: nothing_left(copied), GONE)

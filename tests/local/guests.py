@@ -18,13 +18,20 @@ import psutil
 import psycopg
 import pytest
 
+import waystation
 from tests.support import wait_until
 from waystation.local.paths import Home
 from waystation.local.process import leftovers
 
 ROOT = os.geteuid() == 0
 STRANGER = 54321  # a uid that has no entry in /etc/passwd
+NAMESPACE = ("unshare", "--user", "--map-root-user")  # root for oneself, in a world that knows no other user
+needs_namespaces = pytest.mark.skipif(
+    not shutil.which("unshare") or subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode != 0,
+    reason="this system gives nobody a user namespace",
+)
 needs_root = pytest.mark.skipif(not ROOT, reason="only root can become another user")
+KEPT = "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 7 AS n"
 GONE = 3.0 + 5.0  # seconds within which all is gone after the last user: 3 promised, and what a loaded machine adds
 
 GUEST = """
@@ -48,8 +55,20 @@ stay.close()
 class Guest:
     """A process that lodges in `home` until it is told to leave, is killed, or the block ends."""
 
-    def __init__(self, home: Path, *, uid: int | None = None, wrap: tuple[str, ...] = (), also: str = "", **asked: Any) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        uid: int | None = None,
+        wrap: tuple[str, ...] = (),
+        also: str = "",
+        bare: bool = False,
+        **asked: Any,
+    ) -> None:
+        """As whom; in what; what else it does; in a Python with no package but Waystation; and what it asks of `lodge`."""
         program, environ = (sys.executable, dict(os.environ)) if uid is None else python_for(uid)
+        if bare:
+            program, environ = sys._base_executable, {**environ, "PYTHONPATH": str(Path(waystation.__file__).parents[1])}  # type: ignore[attr-defined]
         person: dict[str, Any] = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
         self.home = home
         self.process = subprocess.Popen(

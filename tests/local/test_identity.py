@@ -9,9 +9,23 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.local.guests import GONE, ROOT, STRANGER, Guest, ask, command, gone, needs_root, nothing_left, python_for, server
+from tests.local.guests import (
+    GONE,
+    KEPT,
+    NAMESPACE,
+    ROOT,
+    STRANGER,
+    Guest,
+    ask,
+    command,
+    gone,
+    needs_namespaces,
+    needs_root,
+    nothing_left,
+    python_for,
+    server,
+)
 from tests.support import wait_until
-from waystation.errors import NoLocalServer
 from waystation.local import lodge
 from waystation.local.binaries import find_postgres
 from waystation.local.paths import LONGEST_SOCKET, Home
@@ -122,7 +136,7 @@ def test_root_and_then_the_owner_of_the_home(open_folder: Path) -> None:
     os.chown(own, NOBODY, NOBODY)
     with lodge(own) as stay:
         assert server(own, "valkey-server").uids().effective == NOBODY
-        ask(stay.servers.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
+        ask(stay.servers.database_url, KEPT)
         with Guest(own, uid=NOBODY) as both:
             assert both.told["database"] == stay.servers.database_url
             stay.close()
@@ -131,22 +145,21 @@ def test_root_and_then_the_owner_of_the_home(open_folder: Path) -> None:
         assert ask(alone.told["database"], "SELECT n FROM kept") == 7
 
 
-@needs_root
+@needs_namespaces
 def test_root_of_a_namespace_that_knows_no_other_user(open_folder: Path) -> None:
     home = open_folder / "home"
-    with Guest(home, wrap=("unshare", "--user", "--map-root-user"), broker=False) as guest:
+    with Guest(home, wrap=NAMESPACE, broker=False) as guest:
         assert "error" not in guest.told, guest.told
         assert ask(guest.told["database"], "SELECT 1") == 1
-    with lodge(home, broker=False) as stay:  # what was root's there is nobody's here
+    with lodge(home, broker=False) as stay:  # what was root's there, root gives to nobody here
         assert ask(stay.servers.database_url, "SELECT 1") == 1
     wait_until(lambda: nothing_left(home), GONE)
 
 
-@needs_root
+@needs_namespaces
 def test_where_no_way_is_left_the_error_names_what_to_set(open_folder: Path) -> None:
     no_more = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
-    wrap = ("unshare", "--user", "--map-root-user", "sh", "-c", no_more, "sh")
-    with Guest(open_folder / "home", wrap=wrap) as guest:
+    with Guest(open_folder / "home", wrap=(*NAMESPACE, "sh", "-c", no_more, "sh")) as guest:
         assert guest.told["error"] == "NoLocalServer"
         assert "PostgreSQL refuses to run as root" in guest.told["detail"]
         assert "DATABASE_URL" in guest.told["remedy"]
@@ -195,8 +208,3 @@ def test_a_sockets_folder_of_somebody_else_is_not_taken(tmp_path: Path) -> None:
     place.forget_sockets()
     assert theirs.exists()
     theirs.rmdir()
-
-
-def test_programs_of_another_version_are_not_taken_for_the_datas_own() -> None:
-    with pytest.raises(NoLocalServer, match="made by PostgreSQL 9"):
-        find_postgres(9)

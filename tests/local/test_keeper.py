@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.local.guests import GONE, Guest, ask, command, gone, keeper, keepers, nothing_left, server
+from tests.local.guests import GONE, KEPT, Guest, ask, command, gone, keeper, keepers, nothing_left, server
 from tests.support import wait_until
 from waystation.errors import NoLocalServer
 from waystation.local import lodge
@@ -37,7 +37,7 @@ def test_a_killed_postgres_is_back_with_its_data_though_a_backend_lives_on(home:
     with lodge(home, broker=False) as stay:
         url = stay.servers.database_url
         assert url
-        ask(url, "CREATE TABLE kept AS SELECT 7 AS n")
+        ask(url, KEPT)
         client = psycopg.pq.PGconn.connect(url.encode())
         # It computes and never looks up, so it does not see that its postmaster is gone.
         client.send_query(b"SELECT sum(a.n * b.n) FROM generate_series(1, 99999) a(n), generate_series(1, 99999) b(n)")
@@ -60,22 +60,22 @@ def test_an_idle_postgres_that_is_killed_is_back_in_two_seconds(home: Path) -> N
         print(f"back after {time.monotonic() - began:.2f} s")
 
 
-def test_a_killed_valkey_is_back_with_its_rings(home: Path) -> None:
-    with lodge(home, database=False) as stay:
+def test_a_killed_valkey_is_back_with_its_rings(new_home: Path) -> None:
+    with lodge(new_home, database=False) as stay:
         url = stay.servers.redis_url
         assert command(url, "RPUSH", "rings", "a", "b") == b":2\r\n"
-        was = server(home, "valkey-server")
+        was = server(new_home, "valkey-server")
         assert command(url, "BGREWRITEAOF").startswith(b"+")
         wait_until(lambda: b"aof_rewrite_in_progress:0" in command(url, "INFO", "persistence"))
         was.kill()
         wait_until(lambda: pongs(url), 6)
-        assert server(home, "valkey-server") != was
+        assert server(new_home, "valkey-server") != was
         assert command(url, "LLEN", "rings") == b":2\r\n"
 
 
 def test_a_killed_keeper_takes_its_servers_along_and_the_users_start_a_new_one(home: Path) -> None:
     with lodge(home) as stay:
-        ask(stay.servers.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
+        ask(stay.servers.database_url, KEPT)
         old = keeper(home)
         family = old.children(recursive=True)
         old.kill()
@@ -145,20 +145,20 @@ def test_a_crash_while_the_data_are_made_leaves_nothing_half_made(new_home: Path
 
 def test_a_run_folder_that_was_thrown_away_costs_nothing(home: Path) -> None:
     with lodge(home, broker=False) as stay:
-        ask(stay.servers.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
+        ask(stay.servers.database_url, KEPT)
     wait_until(lambda: nothing_left(home), GONE)
     shutil.rmtree(home / "run")
     with lodge(home, broker=False) as stay:
         assert ask(stay.servers.database_url, "SELECT n FROM kept") == 7
 
 
-def test_a_home_that_is_removed_ends_its_keeper(home: Path) -> None:
-    with lodge(home, database=False):
-        was = keeper(home)
-        sockets = Home(home).sockets()
-        shutil.rmtree(home)
+def test_a_home_that_is_removed_ends_its_keeper(new_home: Path) -> None:
+    with lodge(new_home, database=False):
+        was = keeper(new_home)
+        sockets = Home(new_home).sockets()
+        shutil.rmtree(new_home)
         wait_until(lambda: gone(was), GONE)
-    assert keepers(home) == []
+    assert keepers(new_home) == []
     assert not sockets.exists()
 
 
@@ -169,10 +169,10 @@ def test_rings_that_cant_be_read_are_thrown_away(home: Path) -> None:
         assert pongs(stay.servers.redis_url)
 
 
-def test_a_database_that_cant_start_says_why_and_the_broker_is_served(home: Path) -> None:
-    with (home / "postgres" / "data" / "postgresql.conf").open("a") as file:
+def test_a_database_that_cant_start_says_why_and_the_broker_is_served(own_home: Path) -> None:
+    with (own_home / "postgres" / "data" / "postgresql.conf").open("a") as file:
         file.write("shared_buffers = 'much'\nno_such_setting = 1\n")
-    with lodge(home, database=False) as stay:
+    with lodge(own_home, database=False) as stay:
         with pytest.raises(NoLocalServer, match="no_such_setting"):
-            lodge(home)
+            lodge(own_home)
         assert pongs(stay.servers.redis_url)

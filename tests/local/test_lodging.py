@@ -12,7 +12,7 @@ import pytest
 import redis
 from kombu.connection import Connection
 
-from tests.local.guests import GONE, Guest, ask, command, gone, keeper, keepers, nothing_left, server
+from tests.local.guests import GONE, KEPT, Guest, ask, command, gone, keeper, keepers, nothing_left, server
 from tests.support import wait_until
 from waystation.errors import NoLocalServer
 from waystation.local import Lodging, client_url, lodge
@@ -49,8 +49,8 @@ def test_the_first_user_finds_a_new_database_and_broker_and_leaves_nothing_runni
     assert "shut down" in (new_home / "run" / "postgres.log").read_text().splitlines()[-1]
 
 
-def test_redis_py_and_celerys_transport_both_take_the_address(home: Path) -> None:
-    with lodge(home, database=False) as stay:
+def test_redis_py_and_celerys_transport_both_take_the_address(new_home: Path) -> None:
+    with lodge(new_home, database=False) as stay:
         url = stay.servers.redis_url
         assert url
         with redis.Redis.from_url(client_url(url)) as client:
@@ -63,7 +63,7 @@ def test_redis_py_and_celerys_transport_both_take_the_address(home: Path) -> Non
 
 def test_data_outlive_the_stay(home: Path) -> None:
     with lodge(home) as stay:
-        ask(stay.servers.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
+        ask(stay.servers.database_url, KEPT)
         assert command(stay.servers.redis_url, "SET", "ring", "7") == b"+OK\r\n"
     wait_until(lambda: nothing_left(home), GONE)
     with lodge(home) as stay:
@@ -119,18 +119,16 @@ def test_who_wants_none_gets_none_and_no_folder_is_made(new_home: Path) -> None:
     assert not new_home.exists()
 
 
-def test_two_homes_stand_side_by_side_even_when_one_is_a_copy(home: Path, made_home: Path) -> None:
-    (made_home / "run" / "sockets").unlink(missing_ok=True)
-    with lodge(home) as one, lodge(made_home) as other:
-        ask(one.servers.database_url, "CREATE TABLE only_here ()")
+def test_two_homes_stand_side_by_side_even_when_one_is_a_copy(home: Path, own_home: Path) -> None:
+    with lodge(home) as one, lodge(own_home) as other:
+        ask(one.servers.database_url, "CREATE TABLE IF NOT EXISTS only_here ()")
         assert ask(other.servers.database_url, "SELECT to_regclass('only_here') IS NULL") is True
         assert one.servers.redis_url != other.servers.redis_url
-    wait_until(lambda: nothing_left(made_home), GONE)
 
 
-def test_a_copy_of_a_living_home_does_not_take_its_sockets(home: Path, tmp_path: Path) -> None:
-    with lodge(home, database=False):
-        living = Home(home)
+def test_a_copy_of_a_living_home_does_not_take_its_sockets(new_home: Path, tmp_path: Path) -> None:
+    with lodge(new_home, database=False):
+        living = Home(new_home)
         copied = Home(tmp_path / "copy")
         copied.create()
         (copied.run / "sockets").write_text((living.run / "sockets").read_text())
@@ -156,9 +154,9 @@ def test_who_comes_while_the_keeper_leaves_waits_and_gets_a_fresh_one(home: Path
         assert keeper(home) != was
 
 
-def test_who_comes_at_any_moment_of_the_leaving_is_served(home: Path) -> None:
+def test_who_comes_at_any_moment_of_the_leaving_is_served(new_home: Path) -> None:
     for pause in (0.0, 0.15, 0.3, 0.4, 0.5):
-        with lodge(home, database=False) as stay:
+        with lodge(new_home, database=False) as stay:
             assert command(stay.servers.redis_url, "PING") == b"+PONG\r\n"
         threading.Event().wait(pause)
 
@@ -173,13 +171,13 @@ Path(sys.argv[1], "family").write_text(f"{forked} {started.pid}")
 """
 
 
-def test_a_users_children_are_not_users(home: Path) -> None:
-    with Guest(home, also=FAMILY, watch=False, database=False) as guest:
+def test_a_users_children_are_not_users(new_home: Path) -> None:
+    with Guest(new_home, also=FAMILY, watch=False, database=False) as guest:
         assert guest.told["broker"]
-        family = [psutil.Process(int(pid)) for pid in (home / "family").read_text().split()]
+        family = [psutil.Process(int(pid)) for pid in (new_home / "family").read_text().split()]
         try:
             guest.kill()
-            wait_until(lambda: nothing_left(home), GONE)
+            wait_until(lambda: nothing_left(new_home), GONE)
             assert not any(gone(child) for child in family)
         finally:
             for child in family:
@@ -193,11 +191,11 @@ def test_a_home_that_cant_be_made_is_a_clear_error(tmp_path: Path) -> None:
     assert "WAYSTATION_HOME" in caught.value.hint
 
 
-def test_a_failed_lodge_is_no_stay(home: Path) -> None:
-    (home / "postgres" / "data" / "PG_VERSION").write_text("14\n")
+def test_a_failed_lodge_is_no_stay(own_home: Path) -> None:
+    (own_home / "postgres" / "data" / "PG_VERSION").write_text("14\n")
     with pytest.raises(NoLocalServer, match="made by PostgreSQL 14"):
-        lodge(home)
-    wait_until(lambda: nothing_left(home), GONE)
+        lodge(own_home)
+    wait_until(lambda: nothing_left(own_home), GONE)
 
 
 def test_time_runs_out_with_the_keepers_last_words(home: Path) -> None:
@@ -211,7 +209,7 @@ def test_time_runs_out_with_the_keepers_last_words(home: Path) -> None:
         os.close(lock)
 
 
-def test_closing_twice_is_once(home: Path) -> None:
-    stay: Lodging = lodge(home, database=False)
+def test_closing_twice_is_once(new_home: Path) -> None:
+    stay: Lodging = lodge(new_home, database=False)
     stay.close()
     stay.close()

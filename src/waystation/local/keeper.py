@@ -23,7 +23,7 @@ from waystation.local.postgres import Postgres
 from waystation.local.process import StartFailed
 from waystation.local.valkey import Valkey
 
-TICK = 0.25  # seconds between two looks at who is there and what they want
+TICK = 0.1  # seconds between two looks at who is there and what they want
 PATIENCE = 3  # failed starts in a row before users are told
 
 

@@ -111,7 +111,7 @@ def lodge(home: Path, *, database: bool = True, broker: bool = True, timeout: fl
 def client_url(redis_url: str) -> str:
     """The address of a Redis as redis-py takes it, from the form that Celery takes."""
     kept, found, path = redis_url.partition("redis+socket://")
-    return f"unix://{path}" if found and not kept else redis_url
+    return f"unix://{path.replace('virtual_host=', 'db=')}" if found and not kept else redis_url
 
 
 def _settle(home: Home, wanted: tuple[str, ...], deadline: float) -> dict[str, str]:
