@@ -31,10 +31,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def make_app(broker_url: str, *, soft_shutdown: float = 20.0) -> Celery:
-    """The Celery application on this broker. `soft_shutdown`: seconds that steps have to end after a SIGTERM."""
+def make_app(broker_url: str) -> Celery:
+    """The Celery application on this broker."""
     app = Celery("waystation", broker=broker_url, set_as_current=False)
-    app.conf.update(SETTINGS, worker_soft_shutdown_timeout=soft_shutdown)
+    app.conf.update(SETTINGS)
     return app
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
+import warnings
 from typing import Any
 
 import structlog
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import worker_process_init
 
 from waystation.engine.celery_app import TASK, broker_queue, make_app
+from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
 from waystation.runner import Shop, hear
 from waystation.sdk.kind import Registry
@@ -29,57 +34,58 @@ _shop: list[Shop] = []  # one in each pool child, made after the fork
 def build(settings: Settings) -> Celery:
     """The application with its one task."""
     assert settings.redis_url is not None
-    app = make_app(settings.redis_url, soft_shutdown=settings.drain)
+    app = make_app(settings.redis_url)
     draining = Draining.from_env()
 
     @app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]
     def answer(self: Any, queue: str) -> None:
         """One ring heard."""
-        hear(_shop[0], queue, self.request.id)
+        hear(shop(), queue, self.request.id)
+
+    def shop() -> Shop:
+        if not _shop:
+            assert settings.database_url is not None
+            _shop.append(
+                Shop(
+                    database=Database(settings.database_url, pool=2, lock_timeout=settings.lock_timeout),
+                    registry=Registry.load([m for m in (*os.environ[BUILT_IN].split(","), *settings.kinds) if m]),
+                    files=Files(settings.home),
+                    settings=settings,
+                    worker=os.environ[WORKER],
+                    ring=Doorbell(str(settings.redis_url)).ring,
+                    draining=draining,
+                )
+            )
+        return _shop[0]
 
     def set_up(**_: object) -> None:
-        # A child dies at once when it is killed, and never runs Python code in a signal handler.
+        # A child leaves Ctrl-C to the supervisor. What fails here would be swallowed by Celery; the first ring tells it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        assert settings.database_url is not None
-        _shop.append(
-            Shop(
-                database=Database(settings.database_url, pool=2, lock_timeout=settings.lock_timeout),
-                registry=Registry.load([*os.environ[BUILT_IN].split(","), *settings.kinds]),
-                files=Files(settings.home),
-                settings=settings,
-                worker=os.environ[WORKER],
-                ring=_ringer(app),
-                draining=draining,
-            )
-        )
+        shop()
 
     worker_process_init.connect(set_up, weak=False)
     return app
-
-
-def _ringer(app: Celery) -> Any:
-    from waystation.engine.doorbell import Doorbell
-
-    return Doorbell(str(app.conf.broker_url)).ring
 
 
 def main() -> None:
     """Run until SIGTERM: then no new ring is heard, running steps end, and so does this process."""
     settings = Settings.from_env()
     app = build(settings)
-    app.worker_main(
-        [
-            "worker",
-            f"--concurrency={settings.slots}",
-            "--pool=prefork",
-            f"--queues={','.join(broker_queue(q) for q in QUEUES)}",
-            f"--hostname=ws-{os.environ[WORKER].replace(':', '-')}@%h",
-            f"--loglevel={settings.log}",
-            "--without-mingle",
-            "--without-gossip",
-            "--without-heartbeat",
-        ]
+    # Celery warns whoever runs as root because of pickle; messages here are JSON and nothing else.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    worker = app.Worker(
+        hostname=f"ws-{os.environ[WORKER].replace(':', '-')}@{socket.gethostname()}",
+        pool="prefork",
+        concurrency=settings.slots,
+        queues=[broker_queue(q) for q in QUEUES],
+        loglevel=settings.log.upper(),
+        without_mingle=True,
+        without_gossip=True,
+        without_heartbeat=True,
+        quiet=True,
     )
+    worker.start()
+    sys.exit(worker.exitcode)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,6 @@ class Supervisor:
             WORKER: name,
             BUILT_IN: ",".join(built_in),
             VARIABLE: str(self._pipe.reader),
-            "REMAP_SIGTERM": "SIGQUIT",
         }
         self._pid_file = settings.home / "run" / "worker.pid"
 
@@ -74,6 +73,8 @@ class Supervisor:
 
     def _drain(self, celery: subprocess.Popen[bytes], reaper: subprocess.Popen[bytes]) -> int:
         self._pipe.drain()
+        # Celery's warm shutdown waits for running steps without limit: the pipe makes them short, and the limit is here.
+        # (Its soft shutdown would sleep its whole time even when the steps end at once.)
         celery.terminate()
         code = 0
         until = time.monotonic() + self._settings.drain + 5
