@@ -257,6 +257,13 @@ class CrashLoop(WaystationError):
     remedy = "Look at the named place in the input and at the worker's memory limit; then retry, or stop the task."
 
 
+class EndedOtherwise(WaystationError):
+    """The task did not end as was waited for."""
+
+    code, status, exit_code = "ended-otherwise", 409, 7
+    remedy = "Its timeline says who or what ended it: `waystation events TASK_ID`."
+
+
 class LeaseLost(WaystationError):
     """This attempt no longer holds the task: another took over. Nothing that it did since its last checkpoint counts."""
 
@@ -321,6 +328,20 @@ class NoLocalServer(WaystationError):
 
     code, status, exit_code = "no-local-server", 500, 8
     remedy = "Set DATABASE_URL and REDIS_URL to a PostgreSQL (15 or newer) and a Redis of your own."
+
+
+class PortTaken(WaystationError):
+    """The port is in use by another program."""
+
+    code, status, exit_code = "port-taken", 500, 8
+    remedy = "Name another with --port or WAYSTATION_PORT; 0 takes a free one."
+
+
+class NotStarted(WaystationError):
+    """A process of Waystation's own ends again and again as soon as it is started."""
+
+    code, status, exit_code = "not-started", 500, 8
+    remedy = "What it said last, above this line, names the cause."
 
 
 class SchemaTooNew(WaystationError):

@@ -1,0 +1,49 @@
+# Each target says what it does; `make help` lists them. Nothing here needs root, apt or Docker.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check docs bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment and install everything into it
+
+# uv is faster where it is installed; where it is not, or can't reach its index, the standard venv and pip do the same.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Waystation needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@{ command -v uv >/dev/null && uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV) \
+	  && uv pip install --quiet --python $(BIN)/python -e '.[dev]'; } \
+	|| { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; }
+	@touch $@
+
+demo: $(READY) ## import, pause, resume, export, stop and undo 500,000 rows, on private servers that end with it
+	@$(BIN)/python -m waystation demo
+
+up: $(READY) ## serve at http://127.0.0.1:5000 until Ctrl-C, with all that is needed started privately
+	@$(BIN)/python -m waystation up --hints
+
+test: $(READY) ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## the one gate: format, lint, types, import contracts, docs, SQL and tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/squawk src/waystation/storage/migrations/*.sql
+	$(BIN)/python -m pytest
+
+docs: $(READY) ## write anew the pages of docs/ that are made from code
+	@$(BIN)/python docs/generate.py
+
+bench: $(READY) ## peak memory of web and worker for a 100 MB and a 1 GB import (minutes, 4 GB of disk)
+	@$(BIN)/python benchmarks/memory.py
+
+clean: ## remove the virtual environment and the caches (never the state folder)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info

@@ -1,0 +1,117 @@
+"""Write the pages that are made from code: docs/settings.md, docs/errors.md, docs/cli.md, and the states in README.md.
+
+`python docs/generate.py` writes them; with --check it writes nothing and ends with 1 if one of them is not what it would write.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from waystation.cli import cli
+from waystation.errors import table
+from waystation.settings import Settings, env_name
+from waystation.states import MEANING, mermaid
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "<!-- Made by docs/generate.py from the code: change the code, then run `make docs`. -->\n\n"
+MARKS = "<!-- states: made by docs/generate.py -->\n", "<!-- end of states -->\n"
+
+
+def settings_page() -> str:
+    """Each setting with its variable, its default and its meaning."""
+    lines = [
+        f"{NOTE}# Settings",
+        "",
+        "Waystation reads its settings from the environment, once, at start. A variable `NAME_FILE` may name a file that",
+        "holds the value of `NAME`, as secrets are handed to containers. A wrong value ends the program with exit code 8 and",
+        "its name.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
+        lines.append(f"| `{env_name(name)}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Each error with its code, status, exit code, message and remedy."""
+    lines = [
+        f"{NOTE}# Errors",
+        "",
+        "Each error of the API is `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with one",
+        "of these codes in the field `code`, a sentence in `detail` and what to do in `remedy`. The command line ends with the",
+        "exit code, and the Python client raises the class of `waystation.errors`.",
+        "",
+        "| code | HTTP | exit | what it means | what to do |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for cls in table():
+        what = " ".join((cls.__doc__ or "").split())
+        lines.append(
+            f'| <a id="{cls.code}"></a>`{cls.code}` | {cls.status} | {cls.exit_code} | {_cell(what)} | {_cell(cls.remedy)} |'
+        )
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """What each command says of itself under --help."""
+    lines = [f"{NOTE}# The command line", "", "```text", _help(cli, "waystation"), "```"]
+    for name, command in cli.commands.items():
+        lines += ["", f"## waystation {name}", "", "```text", _help(command, f"waystation {name}"), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def readme() -> str:
+    """README.md with the picture and the meaning of the states between its marks."""
+    begin, end = MARKS
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    meaning = "\n".join(f"| `{state}` | {said} |" for state, said in MEANING.items())
+    made = f"```mermaid\n{mermaid()}\n```\n\n| state | what it means |\n| --- | --- |\n{meaning}\n"
+    found, count = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{made}\n{end}", text, flags=re.DOTALL)
+    assert count == 1, "README.md has lost the marks between which the states stand"
+    return found
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is made from code, as it should be."""
+    return {
+        ROOT / "docs" / "settings.md": settings_page(),
+        ROOT / "docs" / "errors.md": errors_page(),
+        ROOT / "docs" / "cli.md": cli_page(),
+        ROOT / "README.md": readme(),
+    }
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _help(command: click.Command, name: str) -> str:
+    context = click.Context(
+        command, info_name=name, terminal_width=100, max_content_width=100, help_option_names=["-h", "--help"]
+    )
+    return command.get_help(context).rstrip()
+
+
+def main() -> int:
+    """Write, or with --check compare."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+    if "--check" in sys.argv[1:]:
+        if stale:
+            print(f"Not what the code says: {names}. Run `make docs` and commit the result.", file=sys.stderr)
+        return 1 if stale else 0
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+    print(f"written: {names or 'nothing was stale'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""The commands that move data: generate, upload, download, rejects, and what there is: datasets, kinds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+from waystation.cli import look
+from waystation.cli.people import write_people
+from waystation.cli.session import Session, local, remote, shared_options
+from waystation.cli.tasks import settle
+from waystation.cli.watching import watch
+from waystation.client import ImportOptions, TaskJson
+from waystation.model import SQL_TYPES
+
+SHOW_FROM = 20 * 2**20  # bytes from which sending gets a bar of its own
+SUCCEEDED = frozenset({"succeeded"})
+
+
+@click.command()
+@click.option("--rows", type=click.IntRange(min=0), default=100_000, show_default=True, help="Number of rows.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same file.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False), default="data.csv", show_default=True, help="The file; - is standard output."
+)
+@shared_options
+@local
+def generate(session: Session, rows: int, seed: int, out: str) -> None:
+    """Make a CSV of invented people to play with; no server is needed.
+
+    Its columns are name, age, phone, email, address and record_date (2010 to 2020). Some addresses hold commas and line breaks.
+    """
+    if out == "-":
+        size = write_people(sys.stdout.buffer, rows, seed=seed)
+    else:
+        with Path(out).open("wb") as file:
+            size = write_people(file, rows, seed=seed)
+        if session.as_json:
+            session.json({"file": out, "rows": rows, "size": size})
+        session.say(f"{rows:,} rows ({size:,} bytes) in {escape(out)}")
+
+
+def _types(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    made: dict[str, str] = {}
+    for pair in values:
+        column, found, kind = pair.rpartition("=")
+        if not found or kind not in SQL_TYPES:
+            raise click.BadParameter(f"{pair!r} is not COLUMN=TYPE with a type of {', '.join(SQL_TYPES)}.")
+        made[column] = kind
+    return made
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--dataset", default="data", show_default=True, help="The dataset that gets the rows; a new name makes a new one."
+)
+@click.option("--name", help="What to call the file, where it comes from standard input (-).")
+@click.option("--delimiter", metavar="CHARACTER", help="What parts the fields; found by looking if not given.")
+@click.option(
+    "--type", "types", multiple=True, metavar="COLUMN=TYPE", callback=_types, help="A column's type; may be repeated."
+)
+@click.option(
+    "--on-error", type=click.Choice(["reject", "abort"]), help="What a bad row does: it is set aside, or ends the import."
+)
+@click.option("--max-errors", type=click.IntRange(min=0), help="Bad rows after which the import fails.")
+@click.option("--dry-run", is_flag=True, help="Check every row and publish nothing.")
+@click.option("--key", help="Idempotency-Key: the same upload sent again with the same key is the same task.")
+@click.option("--wait", is_flag=True, help="Watch the import to its end.")
+@remote
+def upload(
+    session: Session, file: Any, dataset: str, name: str | None, key: str | None, wait: bool, types: dict[str, str], **more: Any
+) -> None:
+    """Send a CSV and import it into a dataset. FILE may be - for standard input.
+
+    Rows that do not fit are set aside; `waystation rejects TASK_ID` fetches them, to be mended and uploaded again.
+    """
+    given = {**more, "types": types or None, "dry_run": more["dry_run"] or None}
+    options: ImportOptions = {k: v for k, v in given.items() if v is not None}  # type: ignore[assignment]
+    size = Path(file.name).stat().st_size if Path(file.name).is_file() else None
+    bars = Progress("sending", BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=session.console, transient=True)
+    shown = session.console.is_terminal and not session.as_json and (size is None or size >= SHOW_FROM)
+    with bars if shown else nullcontext():
+        bar = bars.add_task("", total=size)
+        task = session.client.upload(
+            file, dataset=dataset, name=name, key=key, options=options, sent=lambda count: bars.advance(bar, count)
+        )
+    _follow(session, task, wait)
+
+
+@click.command()
+@click.option("--dataset", default="data", show_default=True, help="The dataset.")
+@click.option("--from", "from_", metavar="DATE", help="First day, YYYY-MM-DD; included.")
+@click.option("--till", metavar="DATE", help="Last day, YYYY-MM-DD; included.")
+@click.option("--by", metavar="COLUMN", help="The date column; found by its name or type if not given.")
+@click.option("--format", "format", type=click.Choice(["csv"]), help="The form of the file.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Where to save it [DATASET.csv]; - is standard output.")
+@click.option("--no-wait", is_flag=True, help="Start the export and return; `waystation result TASK_ID` fetches the file.")
+@click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")
+@remote
+def download(session: Session, out: str | None, no_wait: bool, dataset: str, **asked: Any) -> None:
+    """Export the rows of a range of days, wait for it, and save the file.
+
+    The export is a task like any other: it can be paused, resumed and stopped from another terminal while this command waits.
+    """
+    task = session.client.download(dataset=dataset, **asked)
+    if no_wait:
+        _follow(session, task, wait=False)
+        return
+    quiet = out == "-" and not session.as_json
+    done = session.client.wait(task["task_id"]) if quiet else watch(session, [task["task_id"]])[0]
+    settle(session, [done], SUCCEEDED)
+    _save(session, done, out or f"{dataset}.csv")
+
+
+@click.command()
+@click.argument("task_id")
+@click.option("--out", type=click.Path(dir_okay=False), help="Where to save it [its own name]; - is standard output.")
+@remote
+def result(session: Session, task_id: str, out: str | None) -> None:
+    """Fetch the file that a task has made, and check that it came whole."""
+    task = session.client.task(task_id)
+    _save(session, task, out or str((task["result"] or {}).get("name") or f"{task_id}.csv"))
+
+
+def _save(session: Session, task: TaskJson, out: str) -> None:
+    if out == "-":
+        for block in session.client.result(task["task_id"]):
+            sys.stdout.buffer.write(block)
+        sys.stdout.buffer.flush()
+        return
+    saved = session.client.save_result(task["task_id"], out)
+    if session.as_json:
+        session.json({"file": str(saved.path), "size": saved.size, "sha256": saved.sha256, "task": task})
+    rows = (task["result"] or {}).get("rows")
+    session.say(f"{f'{rows:,} rows, ' if rows is not None else ''}{saved.size:,} bytes in {escape(str(saved.path))}")
+
+
+@click.command()
+@click.argument("task_id")
+@click.option("--out", type=click.Path(dir_okay=False), default="-", show_default=True, help="Where to save them.")
+@remote
+def rejects(session: Session, task_id: str, out: str) -> None:
+    """Fetch the rows of an import that did not fit, as CSV with the columns _line and _error.
+
+    Mend them and upload the same file again: the two columns are left out by themselves.
+    """
+    with nullcontext(sys.stdout.buffer) if out == "-" else Path(out).open("wb") as file:
+        for block in session.client.rejects(task_id):
+            file.write(block)
+        file.flush()
+
+
+def _follow(session: Session, task: TaskJson, wait: bool) -> None:
+    if not wait:
+        if session.as_json:
+            session.json(task)
+        session.say(f"Task {task['task_id']} is {task['status']}. Watch it with: waystation watch {task['task_id']}")
+        return
+    done = watch(session, [task["task_id"]])
+    settle(session, done, SUCCEEDED)
+    made, refused = done[0]["result"] or {}, done[0]["rejects"]
+    session.say(
+        f"{made.get('rows', 0):,} rows in {look.duration(done[0])}. Take them back with: waystation undo {task['task_id']}"
+    )
+    if refused:
+        session.say(f"{refused['count']:,} rows did not fit. See them with: waystation rejects {task['task_id']}")
+
+
+@click.command()
+@remote
+def datasets(session: Session) -> None:
+    """List the datasets, with their columns and rows."""
+    found = session.client.datasets()
+    if session.as_json:
+        session.json({"datasets": found})
+        return
+    rows = (
+        (
+            escape(d["name"]),
+            f"{d['rows']:,}",
+            str(d["batches"]),
+            escape(", ".join(f"{c['name']} {c['type']}" for c in d["columns"])),
+        )
+        for d in found
+    )
+    session.console.print(look.table(("DATASET", "ROWS", "BATCHES", "COLUMNS"), rows, numbers=("ROWS", "BATCHES")))
+
+
+@click.command()
+@remote
+def kinds(session: Session) -> None:
+    """List the kinds of task that the server knows."""
+    found = session.client.kinds()
+    if session.as_json:
+        session.json({"kinds": found})
+        return
+    rows = ((escape(k["name"]), "yes" if k["undoable"] else "no", escape(k["summary"])) for k in found)
+    session.console.print(look.table(("KIND", "UNDO", "WHAT IT DOES"), rows))
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("params", default="{}")
+@click.option("--priority", type=click.IntRange(-100, 100), default=0, show_default=True, help="Higher is claimed earlier.")
+@click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")
+@click.option("--wait", is_flag=True, help="Watch it to its end.")
+@remote
+def submit(session: Session, kind: str, params: str, priority: int, key: str | None, wait: bool) -> None:
+    """Start a task of any KIND, with its PARAMS as a JSON object: waystation submit generate '{"rows": 1000}'."""
+    try:
+        given = json.loads(params)
+    except ValueError as error:
+        raise click.BadParameter(f"it is not valid JSON: {error}", param_hint="PARAMS") from None
+    _follow(session, session.client.submit(kind, given, priority=priority, key=key), wait)
+
+
+COMMANDS: list[click.Command] = [generate, upload, download, submit, result, rejects, datasets, kinds]

@@ -1,0 +1,137 @@
+"""How tasks look on a terminal: one table, one sheet, one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from waystation.client import EventJson, ProgressJson, TaskJson
+
+COLOURS = {
+    "queued": "dim",
+    "running": "cyan",
+    "paused": "yellow",
+    "pausing": "yellow",
+    "reverting": "magenta",
+    "stopping": "magenta",
+    "terminating": "magenta",
+    "undoing": "magenta",
+    "succeeded": "green",
+    "failed": "bold red",
+}
+
+
+def status(word: str) -> str:
+    """A status in its colour."""
+    colour = COLOURS.get(word)
+    return f"[{colour}]{word}[/]" if colour else word
+
+
+def amount(progress: ProgressJson) -> str:
+    """How far, in words: "30 % of 1,000 rows", or "300 rows" while the total is unknown."""
+    if progress["total"] is None:
+        return f"{progress['done']:,} {progress['unit']}" if progress["done"] else ""
+    return f"{progress['percent'] or 0:.0f} % of {progress['total']:,} {progress['unit']}"
+
+
+def when(text: str | None) -> str:
+    """A time of the API in the reader's own time zone."""
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S") if text else ""
+
+
+def duration(task: TaskJson) -> str:
+    """Seconds from the task's start to its end, or to now."""
+    if not task["started_at"]:
+        return ""
+    end = datetime.fromisoformat(task["ended_at"]) if task["ended_at"] else datetime.now(UTC)
+    return f"{max(0.0, (end - datetime.fromisoformat(task['started_at'])).total_seconds()):.1f} s"
+
+
+def line(task: TaskJson) -> str:
+    """One task on one line, without colours."""
+    of = f" {task['dataset']}" if task["dataset"] else ""
+    return f"{task['task_id']} {task['kind']}{of}: {task['status']} {amount(task['progress'])}".rstrip()
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> Table:
+    """A plain table; the columns named in `numbers` stand to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        made.add_column(title, justify="right" if title in numbers else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def tasks(found: Iterable[TaskJson]) -> Table:
+    """The list of tasks."""
+    return table(
+        ("TASK", "KIND", "DATASET", "STATUS", "PROGRESS", "BY", "CREATED"),
+        (
+            (
+                t["task_id"],
+                escape(t["kind"]),
+                escape(t["dataset"] or ""),
+                status(t["status"]),
+                amount(t["progress"]),
+                escape(t["created_by"]),
+                when(t["created_at"]),
+            )
+            for t in found
+        ),
+    )
+
+
+def sheet(console: Console, task: TaskJson, events: Iterable[EventJson]) -> None:
+    """All about one task, with its timeline."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    facts = {
+        "task": task["task_id"],
+        "kind": escape(task["kind"]),
+        "dataset": escape(task["dataset"] or ""),
+        "status": status(task["status"]),
+        "progress": amount(task["progress"]),
+        "phase": escape(task["progress"]["phase"] or ""),
+        "attempt": str(task["attempt"]),
+        "by": escape(task["created_by"]),
+        "created": when(task["created_at"]),
+        "ran": duration(task),
+        "params": _words(task["params"]),
+        "counts": _words(task["counts"]),
+        "result": _words(task["result"] or {}),
+        "rejects": str(task["rejects"]["count"]) if task["rejects"] else "",
+        "possible": ", ".join(task["links"]),
+    }
+    if task["error"]:
+        facts["error"] = f"[red]{escape(str(task['error'].get('detail')))}[/]"
+        facts["remedy"] = escape(str(task["error"].get("remedy") or ""))
+    for name, text in facts.items():
+        if text:
+            grid.add_row(name, text)
+    console.print(grid)
+    console.print()
+    console.print(timeline(events))
+
+
+def timeline(events: Iterable[EventJson]) -> Table:
+    """What happened to a task, by whom and why."""
+    return table(
+        ("WHEN", "WHAT", "BY", "ATTEMPT", "WHY"),
+        (
+            (when(e["at"]), escape(e["event"]), escape(e["actor"]), str(e["attempt"] or ""), escape(e["reason"] or ""))
+            for e in events
+        ),
+        numbers=("ATTEMPT",),
+    )
+
+
+def _words(facts: object) -> str:
+    assert isinstance(facts, dict)
+    plain = {k: v for k, v in facts.items() if v is not None and not isinstance(v, dict | list)}
+    return escape("  ".join(f"{k}={v}" for k, v in plain.items()))

@@ -1,0 +1,174 @@
+"""The commands that serve: up, web, worker, migrate, demo."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from pathlib import Path
+
+import click
+
+from waystation.cli.session import Session, local, shared_options
+from waystation.errors import NotFound, PortTaken
+from waystation.settings import Settings
+
+HINTS = """
+Try, in another terminal (with {activate}):
+
+  waystation generate --out people.csv        a CSV of invented people
+  waystation upload people.csv --wait         import it into the dataset `data`
+  waystation tasks                            what there is; and pause, resume, stop, undo TASK_ID
+  waystation download --from 2015-01-01 --till 2015-12-31 --out 2015.csv
+
+or open {url} in a browser. The API describes itself at {url}/docs. Ctrl-C ends everything.
+"""
+
+
+def _free(settings: Settings) -> None:
+    """Raise PortTaken where nobody else can listen any more."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise PortTaken(f"Port {settings.port} of {settings.host} can't be had: {error.strerror}.") from error
+
+
+@click.command()
+@click.option("--home", type=click.Path(file_okay=False), help="State folder [WAYSTATION_HOME, files/].")
+@click.option("--host", help="Address to listen at [WAYSTATION_HOST, 127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at; 0 takes a free one [WAYSTATION_PORT, 5000].")
+@click.option("--hints", is_flag=True, help="Say what to try, once it is ready.")
+@shared_options
+@local
+def up(session: Session, home: str | None, host: str | None, port: int | None, hints: bool) -> None:
+    """Serve: the web server and a worker, with a private PostgreSQL and Valkey where none is named.
+
+    One line says when all is ready. Ctrl-C or SIGTERM ends everything: running tasks finish their step, keep their place and
+    go on at the next start.
+    """
+    from waystation.cli.crew import Crew
+
+    settings = Settings.from_env(home=home, host=host, port=port)
+    _free(settings)
+
+    def ready(url: str) -> None:
+        if session.as_json:
+            session.json({"ready": True, "url": url, "home": str(settings.home), "pid": os.getpid()})
+        session.say(f"Waystation is ready at {url} (state in {settings.home}; Ctrl-C ends it).")
+        if hints:
+            session.say(HINTS.format(url=url, activate="PATH=$PWD/.venv/bin:$PATH"))
+
+    click.get_current_context().exit(Crew(settings).run(ready))
+
+
+@click.command()
+@click.option("--host", help="Address to listen at [WAYSTATION_HOST, 127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at; 0 takes a free one [WAYSTATION_PORT, 5000].")
+@click.option("--child-of", "parent", type=int, hidden=True, help="End when this process ends.")
+@click.option("--announce", type=int, hidden=True, help="A file descriptor to write the address to.")
+@shared_options
+@local
+def web(session: Session, host: str | None, port: int | None, parent: int | None, announce: int | None) -> None:
+    """Serve the API and the page, without a worker."""
+    from waystation.cli.crew import tie_to
+    from waystation.web.serve import serve
+
+    tie_to(parent)
+    settings = Settings.from_env(host=host, port=port)
+    _free(settings)
+
+    def ready(at: str, number: int) -> None:
+        url = f"http://{f'[{at}]' if ':' in at else at}:{number}"
+        if announce is not None:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(announce, "w") as told:
+                told.write(url)
+            return
+        if session.as_json:
+            session.json({"ready": True, "url": url})
+        session.say(f"Waystation's web server is ready at {url}")
+
+    serve(settings, ready)
+
+
+@click.command()
+@click.option("--drain", is_flag=True, help="Ask the worker of this home to end, and return at once.")
+@click.option("--child-of", "parent", type=int, hidden=True, help="End when this process ends.")
+@shared_options
+@local
+def worker(session: Session, drain: bool, parent: int | None) -> None:
+    """Run tasks, WAYSTATION_SLOTS of them at a time, until SIGTERM or Ctrl-C.
+
+    Asked to end, it lets running tasks finish their step; they keep their place and go on with the next worker.
+    """
+    settings = session.settings
+    if drain:
+        pid = _drain(settings.home)
+        if session.as_json:
+            session.json({"draining": pid})
+        session.say(f"The worker (process {pid}) finishes its steps and ends.")
+        return
+    from waystation.cli.crew import tie_to
+    from waystation.wiring import run_worker
+
+    tie_to(parent)
+
+    def ready() -> None:
+        if parent is None:
+            if session.as_json:
+                session.json({"ready": True, "pid": os.getpid()})
+            session.say(f"The worker is ready: {settings.slots} tasks at a time (state in {settings.home}).")
+
+    click.get_current_context().exit(run_worker(settings, ready))
+
+
+def _drain(home: Path) -> int:
+    """Send SIGTERM to the worker of this home; its process id. Raises NotFound where none runs."""
+    nobody = NotFound(
+        f"No worker runs for {home}.", remedy="WAYSTATION_HOME names the state folder of the worker that is meant."
+    )
+    try:
+        pid = int((home / "run" / "worker.pid").read_text())
+        os.kill(pid, signal.SIGTERM)
+    except (FileNotFoundError, ValueError, ProcessLookupError) as error:
+        raise nobody from error
+    return pid
+
+
+@click.command()
+@shared_options
+@local
+def migrate(session: Session) -> None:
+    """Bring the database up to date.
+
+    `up`, `web` and `worker` do it by themselves; this is for a step of its own in a deploy.
+    """
+    from waystation.storage.migrate import migrate as apply
+    from waystation.wiring import open_house
+
+    with open_house(session.settings, migrating=False) as house:
+        applied = apply(house.database)
+    if session.as_json:
+        session.json({"applied": applied})
+    session.say("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
+
+
+@click.command()
+@click.option("--rows", type=click.IntRange(min=20_000), default=500_000, show_default=True, help="Rows to play with.")
+@shared_options
+@local
+def demo(session: Session, rows: int) -> None:
+    """Show the main job from end to end on private servers: import, pause, resume, export, stop and undo.
+
+    It works in a temporary folder, checks each step (by asking the database too) and leaves nothing behind. The exit code is 1
+    if a check fails.
+    """
+    from waystation.cli.demo import Demo
+
+    click.get_current_context().exit(Demo(session, rows).run())
+
+
+COMMANDS: list[click.Command] = [up, web, worker, migrate, demo]
