@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -89,7 +90,7 @@ class ResultFile:
 
 
 class UploadWriter:
-    """An upload on its way in: `write` bytes, then `commit`. Left without a commit, nothing stays behind."""
+    """An upload on its way in: `write` bytes, then `commit`. Left without a commit, or by an error, nothing stays behind."""
 
     def __init__(self, control: Control, name: str, actor: str) -> None:
         self._control, self._name, self._actor = control, name, actor
@@ -127,9 +128,20 @@ class UploadWriter:
             )
         return self.upload
 
-    def __exit__(self, *_: object) -> None:
+    def withdraw(self) -> None:
+        """Nobody needs the file after all: let it go, unless a task has taken it."""
+        assert self.upload is not None
+        with self._control.database.transaction() as connection:
+            found = uploads.get(connection, self._id)
+            if found is not None and found.task is None:
+                uploads.delete(connection, self._id)
+                self._control.files.remove_upload(found.path)
+
+    def __exit__(self, kind: object, *_: object) -> None:
         if self.upload is None and self._receiver is not None:
             self._receiver.discard()
+        elif kind is not None:
+            self.withdraw()
 
 
 class Looker:
@@ -181,8 +193,8 @@ class Control:
         known = self.registry.get(kind)
         model = known.parse(params)
         clean = model.model_dump(mode="json", by_alias=True)
-        asked = hashlib.sha256(json.dumps([kind, clean], sort_keys=True).encode()).hexdigest()
         with self.database.transaction() as connection:
+            asked = _request_hash(connection, kind, clean)
             if idempotency_key is not None and (seen := tasks.by_key(connection, idempotency_key)):
                 return self._same(seen, asked), False
             if known.check_params is not None:
@@ -519,6 +531,15 @@ def _refused(verb: Verb, task: Task, refusal: states.Refusal) -> VerbNotPossible
         task_status=states.task_status(task),
         possible=possible,
     )
+
+
+def _request_hash(connection: Connection, kind: str, params: Mapping[str, JsonValue]) -> str:
+    """What was asked, to tell a repeated request by: a file sent again has another id, and the same bytes."""
+    asked = dict(params)
+    with suppress(ValueError):  # a kind of somebody's own may call something else `upload`
+        if asked.get("upload") and (sent := uploads.get(connection, UUID(str(asked["upload"])))):
+            asked["upload"] = sent.sha256
+    return hashlib.sha256(json.dumps([kind, asked], sort_keys=True).encode()).hexdigest()
 
 
 def _base36(number: int) -> str:
