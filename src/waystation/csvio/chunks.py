@@ -1,0 +1,81 @@
+"""Cut a CSV file into chunks that end where a record ends, so that each can be read by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from waystation.csvio import quotes
+from waystation.csvio.dialect import Dialect
+from waystation.csvio.records import scan
+from waystation.errors import NotCsv
+
+# One record in memory costs some seven times its bytes while it is read; 16 MiB keeps that well below 300 MB.
+MAX_RECORD_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole records: the bytes from the offset `start` up to `end` of the file."""
+
+    start: int
+    end: int
+    data: bytes
+
+
+def read_chunk(
+    source: BinaryIO,
+    start: int,
+    dialect: Dialect,
+    *,
+    target_bytes: int,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    line: int | None = None,
+) -> Chunk | None:
+    """Read about `target_bytes` from `start`, which must be where a record begins, and cut at a record's end.
+
+    A chunk is never longer than `target_bytes` unless one record is. None at the end of the file. The last record of the
+    file ends with it, even inside quotes. Raises NotCsv for a record longer than `max_record_bytes`, naming its offset, and
+    its line if the caller knows it (`line` is that of `start`).
+    """
+    source.seek(start)
+    data = source.read(target_bytes)
+    while data:
+        more = source.read(1)
+        eof = not more
+        end = len(data) if eof else last_end(data, dialect)
+        if end:
+            return Chunk(start, start + end, data[:end] if end < len(data) else data)
+        if len(data) >= max_record_bytes:
+            place = f"at byte {start}" + ("" if line is None else f" (line {line})")
+            raise NotCsv(
+                f"The record {place} is longer than {max_record_bytes:,} bytes.",
+                remedy="Most likely a quote is opened there and never closed: mend that line and upload the file again.",
+            )
+        wanted = min(len(data) * 2, max_record_bytes)
+        data += more + source.read(wanted - len(data) - 1)
+    return None
+
+
+def last_end(data: bytes, dialect: Dialect) -> int:
+    """The offset just after the last record that is complete in `data`, which begins at a record; 0 if none is."""
+    # A CR as the last byte may be half of a CRLF: it ends nothing yet.
+    if dialect.quote.encode() not in data:
+        return _last_line_end(data, len(data) - data.endswith(b"\r"))
+    pieces = quotes.split(data, dialect)
+    if pieces is None:
+        return max((record.end for record in scan(data, dialect, eof=False)), default=0)
+    at = len(data)
+    for number in range(len(pieces) - 1, -1, -1):
+        piece = pieces[number]
+        at -= len(piece)
+        if number % 2 == 0:
+            half = number == len(pieces) - 1 and piece.endswith(b"\r")
+            if end := _last_line_end(piece, len(piece) - half):
+                return at + end
+        at -= 1
+    return 0
+
+
+def _last_line_end(piece: bytes, limit: int) -> int:
+    return max(piece.rfind(b"\n", 0, limit), piece.rfind(b"\r", 0, limit)) + 1
