@@ -50,7 +50,10 @@ class Wire:
         if body is not None:
             data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
         with self.ask(method, path, data, headers, key=key) as answer:
-            return json.load(answer)
+            try:
+                return json.load(answer)
+            except ValueError as error:
+                raise ServerNotReachable(f"What answers at {self.url} is not a Waystation: it sends no JSON.") from error
 
     def stream(self, path: str) -> Iterator[bytes]:
         """The body at `path` in blocks; ServerNotReachable if it breaks off before its promised end."""
@@ -65,6 +68,7 @@ class Wire:
         if expected is not None and seen != expected:
             raise ServerNotReachable(f"The answer broke off after {seen:,} of {expected:,} bytes.", remedy="Fetch it again.")
 
+    @contextlib.contextmanager
     def ask(
         self,
         method: str,
@@ -73,8 +77,8 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         *,
         key: str | None = None,
-    ) -> http.client.HTTPResponse:
-        """One request on a connection of its own. The answer is open, to be closed by the caller; its status is below 400.
+    ) -> Iterator[http.client.HTTPResponse]:
+        """One request on a connection of its own, closed at the end of the block; the answer's status is below 400.
 
         Raises the class that the server's problem names, and ServerNotReachable where no Waystation answers.
         """
@@ -88,22 +92,19 @@ class Wire:
         if key is not None:
             sent["Idempotency-Key"] = key
         chunked = not (body is None or isinstance(body, bytes)) and "Content-Length" not in sent
-        try:
-            # A server that refuses early closes before it has read all: its answer is there all the same.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.request(method, self._prefix + path, body, sent, encode_chunked=chunked)
-            answer = connection.getresponse()
-            if answer.status < 400:
-                return answer
+        with contextlib.closing(connection):
+            try:
+                # A server that refuses early closes before it has read all: its answer is there all the same.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, self._prefix + path, body, sent, encode_chunked=chunked)
+                answer = connection.getresponse()
+                raw = answer.read(BLOCK) if answer.status >= 400 else b""
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
             with answer:
-                raw = answer.read(BLOCK)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise self._unreachable(error) from error
-        except BaseException:  # the source of the body failed, or Ctrl-C: end the request, which the server sees as broken off
-            connection.close()
-            raise
-        raise self._refusal(answer.status, answer.reason, raw)
+                if answer.status >= 400:
+                    raise self._refusal(answer.status, answer.reason, raw)
+                yield answer
 
     def _refusal(self, status: int, reason: str, raw: bytes) -> WaystationError:
         try:
