@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.local.guests import GONE, KEPT, Guest, ask, command, gone, keeper, keepers, nothing_left, server
+from tests.local.guests import GONE, KEPT, ROOT, Guest, ask, command, gone, keeper, keepers, nothing_left, server
 from tests.support import wait_until
 from waystation.errors import NoLocalServer
 from waystation.local import lodge
@@ -90,7 +90,7 @@ def test_a_user_without_a_watch_revives_by_itself(home: Path) -> None:
         stay.revive()
         old = keeper(home)
         old.kill()
-        old.wait(5)
+        wait_until(lambda: gone(old))
         stay.revive()
         assert answers(stay.servers.database_url)
         assert pongs(stay.servers.redis_url)
@@ -117,19 +117,27 @@ def test_a_keeper_that_is_told_to_stop_stops_both_cleanly_and_leaves_nothing(hom
             assert not (home / "run" / "servers.json").exists()
 
 
-def test_stale_lock_files_that_name_a_living_process_are_swept(home: Path) -> None:
-    with lodge(home, watch=False) as stay:
+@pytest.mark.parametrize("stale", ["home/postgres/data/postmaster.pid", "sockets/pg/.s.PGSQL.5432.lock"])
+def test_a_stale_lock_file_that_names_a_living_process_is_swept(home: Path, stale: str) -> None:
+    with lodge(home, broker=False, watch=False) as stay:
         url = stay.servers.database_url
         sockets = Path((home / "run" / "sockets").read_text())
         postmaster = server(home, "postgres")
+        postmaster_uid = postmaster.uids().effective
         keeper(home).suspend()  # so that it neither restarts nor sweeps
         postmaster.kill()
         wait_until(lambda: gone(postmaster))
-        for path in (home / "postgres" / "data" / "postmaster.pid", sockets / "pg" / ".s.PGSQL.5432.lock"):
-            lines = path.read_text().splitlines()
-            path.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-        keeper(home).resume()
-        wait_until(lambda: answers(url), 8)
+        path = sockets / stale.removeprefix("sockets/") if stale.startswith("sockets") else home.parent / stale
+        # PostgreSQL believes it of a process that it may signal, so this one is of its own uid.
+        other = {"user": postmaster_uid, "group": postmaster_uid, "extra_groups": []} if ROOT else {}
+        with subprocess.Popen(["sleep", "60"], cwd="/", **other) as living:  # type: ignore[call-overload]
+            path.write_text("\n".join([str(living.pid), *path.read_text().splitlines()[1:]]) + "\n")
+            keeper(home).resume()
+            try:
+                wait_until(lambda: answers(url), 8)
+                assert living.poll() is None
+            finally:
+                living.kill()
 
 
 def test_a_crash_while_the_data_are_made_leaves_nothing_half_made(new_home: Path) -> None:
