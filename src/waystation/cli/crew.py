@@ -56,6 +56,7 @@ class Child:
             [sys.executable, "-m", "waystation", *arguments, "--child-of", str(os.getpid())],
             env=self._environ,
             stdin=subprocess.DEVNULL,
+            stdout=2,  # standard output is for our one line; Celery says farewell there
             start_new_session=True,
             pass_fds=handed,
         )
