@@ -1,0 +1,82 @@
+"""What came of a task: its result file, its rejected rows, its timeline."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from flask import Response, send_file
+from flask.typing import ResponseReturnValue
+
+from waystation.errors import NoResult, TaskNotFound
+from waystation.web import current
+from waystation.web.api.common import json_of
+from waystation.web.inputs import EventsQuery, RejectsQuery, query
+from waystation.web.operations import Answer, Room
+from waystation.web.shapes import RejectList, RejectRow, Timeline
+
+room = Room("outcome", __name__)
+_FILE_HEADERS = {"ETag": "The file's sha256.", "Content-Disposition": "What to call it."}
+
+
+@room.operation(
+    "GET",
+    "/tasks/<task_id>/result",
+    "Fetch a task's result file",
+    Answer(200, "The file.", media_type="text/csv", headers=_FILE_HEADERS),
+    Answer(206, "The part that Range asked for.", media_type="text/csv"),
+    Answer(304, "If-None-Match names the file as it is."),
+    errors=(TaskNotFound, NoResult),
+)
+def result(task_id: str) -> ResponseReturnValue:
+    """The file, whole or in parts (Range); its ETag is its sha256, so that a broken download can go on where it broke."""
+    file = current.control().result(task_id)
+    try:
+        response = send_file(
+            file.path,
+            mimetype=file.media_type,
+            as_attachment=True,
+            download_name=file.name,
+            conditional=True,
+            etag=file.sha256,
+        )
+    except FileNotFoundError as error:  # it expired a moment ago
+        raise NoResult("The result file is no longer there.") from error
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
+    return response
+
+
+@room.operation(
+    "GET",
+    "/tasks/<task_id>/rejects",
+    "Fetch a task's rejected rows",
+    Answer(200, "All of them as CSV, or with `format=json` a page.", media_type="text/csv"),
+    query=RejectsQuery,
+    errors=(TaskNotFound,),
+)
+def rejects(task_id: str) -> ResponseReturnValue:
+    """The rows that were refused, in file order: as CSV with the original columns, `_line` and `_error`, ready to be mended and
+    uploaded again (those two columns are dropped then); as JSON with line, column, value and reason."""
+    asked = query(RejectsQuery)
+    control = current.control()
+    if asked.format == "json":
+        rows = control.reject_rows(task_id, after=asked.after, limit=asked.limit)
+        return json_of(RejectList(rejects=[RejectRow.model_validate(r) for r in rows]))
+    task = control.get(task_id)
+    response = Response(control.rejects(task.id), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{task.id}-rejects.csv"'
+    return response
+
+
+@room.operation(
+    "GET",
+    "/tasks/<task_id>/events",
+    "Show a task's timeline",
+    Answer(200, "Its events, oldest first.", Timeline),
+    query=EventsQuery,
+    errors=(TaskNotFound,),
+)
+def timeline(task_id: str) -> ResponseReturnValue:
+    """What happened to the task, when, by whom and why."""
+    asked = query(EventsQuery)
+    return json_of(Timeline.of(current.control().events(task_id, after=asked.after, limit=asked.limit)))

@@ -1,0 +1,67 @@
+"""For whoever operates Waystation: is it alive, is it ready, what does it do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Response
+from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from waystation.control import Control
+from waystation.errors import Unavailable
+from waystation.web import current
+from waystation.web.api.common import json_of
+from waystation.web.operations import Answer, Room
+from waystation.web.shapes import HealthOut
+
+room = Room("probes", __name__)
+
+
+@room.operation("GET", "/healthz", "Is the process alive?", Answer(200, "It is.", HealthOut))
+def healthz() -> ResponseReturnValue:
+    """Answers 200 while the process lives, whatever else is missing."""
+    return json_of(HealthOut(status="alive"))
+
+
+@room.operation("GET", "/readyz", "Can work be done?", Answer(200, "Every part is there.", HealthOut), errors=(Unavailable,))
+def readyz() -> ResponseReturnValue:
+    """Answers 200 when the database, the broker and a worker are there; else 503 with what is missing in `parts`."""
+    health = current.control().health()
+    if missing := health.missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise Unavailable(
+            f"{', '.join(missing)} {verb} missing.",
+            remedy=" ".join(health.parts[name] for name in missing),
+            parts=health.parts,
+        )
+    return json_of(HealthOut(status="ready", parts=health.parts))
+
+
+@room.operation("GET", "/metrics", "Metrics for Prometheus", Answer(200, "Prometheus' text format.", media_type="text/plain"))
+def metrics() -> ResponseReturnValue:
+    """Numbers of tasks, workers and slots, counted when asked."""
+    registry = CollectorRegistry()
+    registry.register(_Counted(current.control(), current.hub().streams))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Counted(Collector):
+    def __init__(self, control: Control, streams: int) -> None:
+        self._control, self._streams = control, streams
+
+    def collect(self) -> Iterator[Metric]:
+        tasks = GaugeMetricFamily("waystation_tasks", "Tasks by kind and state.", labels=["kind", "state"])
+        for (kind, state), number in self._control.counts().items():
+            tasks.add_metric([kind, state], number)
+        yield tasks
+        workers = self._control.workers()
+        yield GaugeMetricFamily("waystation_workers", "Workers heard of lately.", len(workers))
+        yield GaugeMetricFamily("waystation_slots", "Slots of those workers.", sum(w.slots for w in workers))
+        yield GaugeMetricFamily("waystation_slots_busy", "Slots in use.", sum(w.busy for w in workers))
+        yield GaugeMetricFamily("waystation_streams", "Live streams that this process serves.", self._streams)
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())

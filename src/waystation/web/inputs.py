@@ -1,0 +1,260 @@
+"""What the API takes: one pydantic model a request, and how query, form and JSON body are read into it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from typing import Annotated, Any, TypeVar
+
+from flask import request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
+from waystation.model import State, TaskFilter, Verb
+from waystation.states import STATUSES
+
+MAX_JSON = 4 * 2**20  # bytes of a JSON or form body; files have a limit of their own
+
+
+def _json_object(value: object) -> object:
+    """Forms and queries carry an object as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError(f"is not valid JSON: {error}") from error
+
+
+def _tab(value: object) -> object:
+    """A tab is hard to type into a form or a shell."""
+    return "\t" if value in ("tab", "\\t") else value
+
+
+def _no_limit(value: object) -> object:
+    """A form can't say null but in words."""
+    return None if value in ("null", "none") else value
+
+
+def _known_status(value: str | None) -> str | None:
+    if value is not None and value not in STATUSES:
+        raise ValueError(f"must be one of {', '.join(STATUSES)}")
+    return value
+
+
+Status = Annotated[str | None, BeforeValidator(_known_status)]
+
+
+class Input(BaseModel):
+    """Base of all requests: an unknown field is an error, so that a misspelt one is never silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, str_max_length=10_000)
+
+
+class ListQuery(Input):
+    """Which tasks to list."""
+
+    state: State | None = Field(None, description="What it is.")
+    status: Status = Field(None, description=f"What people see: {', '.join(STATUSES)}.")
+    kind: str | None = Field(None, description="Its kind, such as import.")
+    dataset: str | None = Field(None, description="The dataset that it works on.")
+    created_by: str | None = Field(None, description="Who submitted it.")
+    limit: int = Field(50, ge=1, le=500, description="Tasks a page.")
+    cursor: str | None = Field(None, description="Where the page begins: from `next` of the page before.")
+
+    def filter(self) -> TaskFilter:
+        """The part that chooses tasks."""
+        return TaskFilter(state=self.state, kind=self.kind, dataset=self.dataset, created_by=self.created_by)
+
+
+class ShowQuery(Input):
+    """How long to wait for a change."""
+
+    wait: float = Field(0, ge=0, le=60, description="Seconds to wait for a change, or for the task's end.")
+    version: int | None = Field(None, description="The version known to the caller: another one is answered at once.")
+
+
+class Submission(Input):
+    """A new task of any kind."""
+
+    kind: str = Field(min_length=1, description="One of GET /kinds.")
+    params: Annotated[dict[str, Any], BeforeValidator(_json_object)] = Field(
+        default_factory=dict, description="What its kind asks for: see its JSON Schema in GET /kinds."
+    )
+    priority: int = Field(0, ge=-100, le=100, description="Higher is claimed earlier.")
+
+
+class VerbRequest(Input):
+    """Why, and for retry what is to change."""
+
+    reason: str | None = Field(None, max_length=1000, description="Shown in the timeline.")
+    params: Annotated[dict[str, Any] | None, BeforeValidator(_json_object)] = Field(
+        None, description="For retry only: parameters that the kind marks changeable."
+    )
+
+
+class ManyFilter(Input):
+    """Which tasks: every field that is given must fit; at least one is."""
+
+    state: State | None = None
+    kind: str | None = None
+    dataset: str | None = None
+    created_by: str | None = None
+
+
+class ManyRequest(Input):
+    """One verb for many tasks."""
+
+    verb: Verb
+    filter: ManyFilter
+    reason: str | None = Field(None, max_length=1000, description="Shown in each timeline.")
+    limit: int = Field(1000, ge=1, le=1000, description="At most so many tasks.")
+
+
+class Policies(Input):
+    """How an upload is imported."""
+
+    dataset: str | None = Field(None, description="The dataset that gets the rows; `data` if none is named.")
+    delimiter: Annotated[str | None, BeforeValidator(_tab)] = Field(
+        None, description="One character, or the word `tab`; found by looking if it is not given."
+    )
+    types: Annotated[dict[str, str] | None, BeforeValidator(_json_object)] = Field(
+        None, description='Types of columns as JSON, such as {"age": "bigint"}; the others are found by looking.'
+    )
+    on_error: str | None = Field(None, description="What a bad row does: `reject` it, or `abort` the task.")
+    max_errors: Annotated[int | None, BeforeValidator(_no_limit)] = Field(
+        10_000, ge=0, description="Bad rows after which the task fails; `null` for no limit."
+    )
+    dry_run: bool | None = Field(None, description="Check every row and publish nothing.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher is claimed earlier.")
+
+    def params(self) -> dict[str, Any]:
+        """What is handed to the kind: only what was said, so that its own defaults hold."""
+        return self.model_dump(exclude={"priority", "name", "file"}, exclude_unset=True)
+
+
+class RawUpload(Policies):
+    """How an upload that is the whole body of its request is called and imported."""
+
+    name: str | None = Field(None, max_length=255, description="The file's name, for people; never used as a path.")
+
+
+class MultipartUpload(Policies):
+    """A file in a form, and how it is imported."""
+
+    file: str = Field("", json_schema_extra={"format": "binary"}, description="The CSV file.")
+
+
+class DownloadRequest(Input):
+    """Which rows of which dataset, as what."""
+
+    from_: str | None = Field(None, alias="from", description="First day, YYYY-MM-DD; included.")
+    till: str | None = Field(None, description="Last day, YYYY-MM-DD; included.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher is claimed earlier.")
+    dataset: str | None = Field(None, description="The dataset; `data` if none is named.")
+    by: str | None = Field(None, description="The date column; found by its name or type if it is not given.")
+    format: str | None = Field(None, description="The form of the file: csv.")
+
+    def params(self) -> dict[str, Any]:
+        """What is handed to the kind. Raises InvalidDate that names the value."""
+        _need_day("from", self.from_)
+        _need_day("till", self.till)
+        return self.model_dump(exclude={"priority"}, exclude_none=True, by_alias=True)
+
+
+class EventsQuery(Input):
+    """Which part of the timeline."""
+
+    after: int = Field(0, ge=0, description="Only events with a larger id.")
+    limit: int = Field(1000, ge=1, le=10_000, description="At most so many.")
+
+
+class RejectsQuery(Input):
+    """In which form, and which part."""
+
+    format: str = Field("csv", pattern="^(csv|json)$", description="csv: all, ready to fix and upload again; json: a page.")
+    limit: int = Field(100, ge=1, le=1000, description="Rows of a json page.")
+    after: int = Field(0, ge=0, description="The json page begins after this record number.")
+
+
+class PreviewQuery(Input):
+    """How much to show."""
+
+    limit: int = Field(20, ge=1, le=1000, description="At most so many rows.")
+
+
+In = TypeVar("In", bound=Input)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _need_day(name: str, value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        if not _DAY.fullmatch(value):
+            raise ValueError("it is not written as YYYY-MM-DD")
+        date.fromisoformat(value)
+    except ValueError as error:
+        raise InvalidDate(f"`{name}` is {value[:40]!r}, which is no date: {error}.", field=name, value=value[:40]) from error
+
+
+def check(model: type[In], values: dict[str, Any]) -> In:
+    """The values as this model. Raises InvalidRequest that names each field that is wrong, in `errors`."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = [
+            {"field": ".".join(str(p) for p in e["loc"]) or "body", "message": _words(e["msg"], e["type"])}
+            for e in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+        said = "; ".join(f"{e['field']} {e['message']}" for e in found)
+        cause = InvalidParams if any(e["field"].startswith("params") for e in found) else InvalidRequest
+        raise cause(f"The request is not valid: {said}.", errors=found) from error
+
+
+def query(model: type[In]) -> In:
+    """The query of the current request."""
+    return check(model, _texts(request.args.to_dict()))
+
+
+def body(model: type[In]) -> In:
+    """The JSON or form body of the current request, if it has one."""
+    return check(model, body_values())
+
+
+def everything(model: type[In]) -> In:
+    """Query and body together (the body wins), on any method: httpie sends `name=value` as a JSON body even with GET."""
+    return check(model, {**_texts(request.args.to_dict()), **body_values()})
+
+
+def body_values() -> dict[str, Any]:
+    """The fields of the body. Raises MalformedBody for what is no JSON object and no form."""
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        request.max_content_length = MAX_JSON
+        return _texts(request.form.to_dict())
+    request.max_content_length = MAX_JSON
+    raw = request.get_data()
+    if not raw.strip():
+        return {}
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "its text"
+        raise MalformedBody(f"The body is not valid JSON: see {where}.") from error
+    if not isinstance(value, dict):
+        raise MalformedBody(f"The body is a JSON {type(value).__name__}; an object is needed.")
+    return value
+
+
+def _texts(values: dict[str, str]) -> dict[str, Any]:
+    """A form sends the empty text for a field that was left blank."""
+    return {name: value for name, value in values.items() if value != ""}
+
+
+def _words(message: str, kind: str) -> str:
+    if kind == "extra_forbidden":
+        return "is not a field of this request"
+    if kind == "missing":
+        return "is missing"
+    return message[:1].lower() + message[1:] if message.startswith(("Input", "Value error, ")) else message

@@ -1,0 +1,107 @@
+"""Take an uploaded file in: multipart or raw, straight from the socket to the disk, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+
+from waystation.control import Control, UploadWriter
+from waystation.errors import InvalidRequest, MalformedBody, NoFile, TooLarge
+from waystation.web.inputs import MAX_JSON, MultipartUpload, Policies, RawUpload, check
+
+BLOCK = 2**20  # bytes read at once
+MAX_PARTS = 100
+_FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+def take(request: Request, control: Control, actor: str, stack: ExitStack) -> tuple[UploadWriter, Policies]:
+    """The file, written but not committed, and how it is to be imported; form fields win over the query's.
+
+    The writer is left when `stack` closes, which removes the file unless it was committed. Raises NoFile, TooLarge, DiskFull,
+    MalformedBody, and InvalidRequest for fields that are wrong.
+    """
+    limit = control.settings.max_upload
+    if (request.content_length or 0) > limit + MAX_JSON:
+        raise TooLarge(f"The upload has {request.content_length} bytes; {limit} is the most (WAYSTATION_MAX_UPLOAD).")
+    values: dict[str, Any] = {name: value for name, value in request.args.items() if value != ""}
+    if request.mimetype in _FORM:
+        return _multipart(request, control, actor, stack, values)
+    return _raw(request, control, actor, stack, values)
+
+
+def _raw(
+    request: Request, control: Control, actor: str, stack: ExitStack, values: dict[str, Any]
+) -> tuple[UploadWriter, Policies]:
+    policies = check(RawUpload, values)  # before the body is read: a wrong query need not wait for gigabytes
+    _, options = parse_options_header(request.headers.get("Content-Disposition", ""))
+    first = request.stream.read(BLOCK)
+    if not first and not request.content_type:
+        raise NoFile
+    writer = stack.enter_context(control.receive(policies.name or options.get("filename") or "data.csv", actor=actor))
+    block = first
+    while block:
+        writer.write(block)
+        block = request.stream.read(BLOCK)
+    return writer, policies
+
+
+def _multipart(
+    request: Request, control: Control, actor: str, stack: ExitStack, values: dict[str, Any]
+) -> tuple[UploadWriter, Policies]:
+    if request.mimetype != "multipart/form-data":
+        raise NoFile(
+            "The request is a form without a file.",
+            remedy="Send multipart/form-data with the field `file`, or the raw file with Content-Type: text/csv.",
+        )
+    writer: UploadWriter | None = None
+    name, text = "", bytearray()  # the part that is being read, when it is not the file
+    into: UploadWriter | None = None
+    for event in _events(request):
+        match event:
+            case File(name=part) if part == "file":
+                if writer is not None:
+                    raise InvalidRequest("The request carries more than one `file`.", remedy="Send one request for each file.")
+                writer = into = stack.enter_context(control.receive(event.filename or "data.csv", actor=actor))
+            case File() | Field():
+                name, text, into = event.name or "", bytearray(), None
+            case Data(data=data, more_data=more) if into is not None:
+                into.write(data)
+                into = into if more else None
+                name = "" if not more else name
+            case Data(data=data, more_data=more):
+                text += data
+                if len(text) > MAX_JSON:
+                    raise TooLarge(f"The field {name[:60]!r} is larger than {MAX_JSON} bytes.")
+                if not more and name and text:
+                    values[name] = text.decode(errors="replace")
+    if writer is None:
+        raise NoFile("The form has no field `file` with a file in it.")
+    return writer, check(MultipartUpload, {**values, "file": ""})
+
+
+def _events(request: Request) -> Iterator[Event]:
+    """The parts of a multipart body as they come in, up to its end; MalformedBody for a body that has none."""
+    boundary = request.mimetype_params.get("boundary", "")
+    if not boundary:
+        raise MalformedBody("The Content-Type multipart/form-data names no boundary.")
+    decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=BLOCK + MAX_JSON, max_parts=MAX_PARTS)
+    try:
+        while True:
+            block = request.stream.read(BLOCK)
+            decoder.receive_data(block or None)
+            event = decoder.next_event()
+            while not isinstance(event, NeedData | Epilogue):
+                yield event
+                event = decoder.next_event()
+            if isinstance(event, Epilogue):
+                return
+    except RequestEntityTooLarge as error:
+        raise TooLarge(f"A part's head is too large, or there are more than {MAX_PARTS} parts.") from error
+    except ValueError as error:
+        raise MalformedBody(f"The multipart body can't be read: {error}.") from error

@@ -1,0 +1,96 @@
+"""Errors as answers: `application/problem+json` for programs, a readable page for people."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask.globals import request_ctx
+from psycopg import OperationalError
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import RequestRedirect
+
+from waystation import errors
+
+log = logging.getLogger("waystation.web")
+
+_OF_STATUS: dict[int, type[errors.WaystationError]] = {
+    400: errors.MalformedBody,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.TooLarge,
+    415: errors.MalformedBody,
+    422: errors.InvalidRequest,
+    503: errors.Unavailable,
+}
+
+
+def prefers_page() -> bool:
+    """A person's browser asks, not a program: its Accept puts HTML before JSON, and this address has a page to show."""
+    offered = ["application/json", "application/problem+json", "text/html"]
+    return bool(g.get("has_page")) and request.accept_mimetypes.best_match(offered) == "text/html"
+
+
+def answer(error: errors.WaystationError) -> Response:
+    """The error as a response, with Retry-After where waiting helps."""
+    if prefers_page():
+        said = make_response(render_template("problem.html", error=error))
+    else:
+        said = jsonify(error.problem())
+        said.mimetype = "application/problem+json"
+    said.status_code = error.status
+    if error.retry_after is not None:
+        said.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 405:
+        said.headers["Allow"] = ", ".join(_allowed())
+    return said
+
+
+def _allowed() -> list[str]:
+    """The methods that this address answers to, without the one that was just refused."""
+    assert request_ctx.url_adapter is not None
+    methods = set(request_ctx.url_adapter.allowed_methods()) - {request.method, "OPTIONS"}
+    return sorted(methods if "GET" in methods else methods - {"HEAD"})
+
+
+def install(app: Flask) -> None:
+    """Let `app` answer every error in this form."""
+    app.register_error_handler(errors.WaystationError, _ours)
+    app.register_error_handler(HTTPException, _of_http)
+    for error in (OperationalError, PoolTimeout, PoolClosed, TooManyRequests):
+        app.register_error_handler(error, _no_database)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _ours(error: errors.WaystationError) -> Response:
+    if error.status >= 500 and error.retry_after is None:
+        log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+    return answer(error)
+
+
+def _of_http(error: HTTPException) -> Response:
+    if isinstance(error, RequestRedirect):
+        return make_response(error.get_response())
+    status = error.code or 500
+    ours = _OF_STATUS.get(status, errors.InvalidRequest if status < 500 else errors.WaystationError)
+    if status == 404:
+        said = answer(ours(f"There is nothing at {request.path}."))
+    elif isinstance(error, MethodNotAllowed):
+        said = answer(ours(f"{request.path} does not answer to {request.method}."))
+    else:
+        phrase = HTTPStatus(status).phrase
+        said = answer(ours(f"{phrase}: {error.description}" if error.description else f"{phrase}."))
+    return said
+
+
+def _no_database(error: Exception) -> Response:
+    log.warning("%s %s: the database does not answer: %s", request.method, request.path, error)
+    return answer(errors.DatabaseUnavailable())
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return answer(errors.WaystationError("Something went wrong inside Waystation; the log of the web process has the details."))

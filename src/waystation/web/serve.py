@@ -1,0 +1,108 @@
+"""The production server: gunicorn with threads, one process, the house opened after the fork."""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from waystation.errors import Unavailable, WaystationError
+from waystation.settings import Settings
+from waystation.web.app import create_app
+from waystation.web.current import doorstep_of
+from waystation.wiring import open_house
+
+GRACE = 5  # seconds that open requests get when the server is asked to end
+HALT = 4  # gunicorn's own word for "do not start this again"
+
+OnReady = Callable[[str, int], None]
+
+
+class StreamingWorker(ThreadWorker):  # type: ignore[misc]
+    """A gunicorn worker that ends its live streams when it is asked to end: they would keep it for minutes."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM."""
+        self._end_streams()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT and SIGQUIT."""
+        self._end_streams()
+        super().handle_quit(sig, frame)
+
+    def _end_streams(self) -> None:
+        app = getattr(self, "wsgi", None)
+        if isinstance(app, Flask):
+            doorstep_of(app).hub.ending = True
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured by our settings alone."""
+
+    def __init__(self, settings: Settings, on_ready: OnReady) -> None:
+        self._settings, self._on_ready = settings, on_ready
+        self.notes = mmap.mmap(-1, 2)  # shared with the forked process: 0 = exit code of its failure, 1 = said to be ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Nothing is read from files, arguments or GUNICORN_CMD_ARGS."""
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        for name, value in {
+            "bind": f"{host}:{self._settings.port}",
+            "workers": 1,
+            "worker_class": StreamingWorker,
+            "threads": self._settings.threads,
+            "timeout": 60,
+            "graceful_timeout": GRACE,
+            "keepalive": 15,
+            "loglevel": "error",
+            "proc_name": "waystation web",
+            "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # before there is access control nobody speaks for somebody else
+            "limit_request_line": 8190,
+            "post_worker_init": self._ready,
+            "worker_exit": self._close,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application, in the forked process. A failure is told in a sentence and ends the server."""
+        try:
+            return create_app(open_house(self._settings))
+        except WaystationError as error:
+            print(f"waystation: {error.detail} {error.hint}", file=sys.stderr, flush=True)
+            self.notes[0] = error.exit_code
+            sys.exit(HALT)
+
+    def _ready(self, worker: Any) -> None:
+        doorstep_of(worker.wsgi).house  # noqa: B018  it is open already; the property makes it this process's own
+        if not self.notes[1]:  # a process that was killed and started again is no news
+            self.notes[1] = 1
+            host, port = worker.sockets[0].getsockname()[:2]
+            self._on_ready(str(host), int(port))
+
+    def _close(self, _server: Any, worker: Any) -> None:
+        app = getattr(worker, "wsgi", None)
+        if isinstance(app, Flask):
+            doorstep_of(app).close()
+
+
+def serve(settings: Settings, on_ready: OnReady = lambda host, port: None) -> None:
+    """Serve until SIGTERM or SIGINT. `on_ready` is called once, with the address that is bound (port 0 takes a free one).
+
+    It is called in the forked process. Raises SystemExit with the exit code of the error that kept it from starting.
+    """
+    server = Server(settings, on_ready)
+    try:
+        server.run()
+    except SystemExit as leaving:
+        if not leaving.code:
+            return
+        raise SystemExit(server.notes[0] or Unavailable.exit_code) from None

@@ -1,0 +1,338 @@
+"""What the API answers with: one pydantic model a noun, made from the nouns of `model`. OpenAPI is written from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from waystation.model import Batch, Column, Dataset, Event, KindInfo, Page, State, Task, Worker
+from waystation.progress import progress_of
+from waystation.states import FINAL, possible, task_status
+
+
+class Shape(BaseModel):
+    """Base of all answers: what a noun has more than we tell is left out."""
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+
+
+class ProgressOut(Shape):
+    """How far a task is; while what it did is being taken back, how far that is."""
+
+    done: int = Field(description="Units done.")
+    total: int | None = Field(description="Units in all, once that is known.")
+    unit: str = Field(description="What is counted: rows, bytes, …")
+    percent: float | None = Field(description="0 to 100; null while the total is unknown.")
+    rate: float | None = Field(description="Units a second.")
+    eta: float | None = Field(description="Seconds of running time still to come.")
+    phase: str | None = Field(description="What it is doing within its state.")
+
+
+class RejectsOut(Shape):
+    """The rows that were refused."""
+
+    count: int
+    url: str
+
+
+class TaskOut(Shape):
+    """One long-running job, from its submission to its end."""
+
+    task_id: str
+    self_url: str
+    kind: str
+    status: str = Field(description="What people see: state, or pausing, stopping, terminating, undoing.")
+    state: str
+    wish: str | None = Field(description="What was asked and is not met yet: pause, stop or terminate.")
+    goal: str | None = Field(description="Where a taking back leads: stopped, terminated or undone.")
+    complete: bool = Field(description="It has ended, well or not.")
+    progress: ProgressOut
+    dataset: str | None
+    params: dict[str, Any]
+    priority: int
+    attempt: int = Field(description="Runs so far; it grows when a worker takes the task.")
+    counts: dict[str, int] = Field(description="What its kind counts, such as good and bad rows.")
+    version: int = Field(description="Grows with every change; give it to `?wait=` as `version`.")
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    updated_at: datetime
+    error: dict[str, Any] | None = Field(description="Why it failed, with a remedy.")
+    links: dict[str, str] = Field(description="The verbs that are possible now; POST to their addresses.")
+    result: dict[str, Any] | None = Field(description="What came of it; with `url`, `name`, `size` and `sha256` for a file.")
+    rejects: RejectsOut | None
+    events: str
+    leftovers: list[Any] = Field(description="Outside effects that could not be taken back.")
+
+    @classmethod
+    def of(cls, task: Task) -> TaskOut:
+        """The task as the API tells it."""
+        url = task_url(task)
+        bad = task.counts.get("bad", 0)
+        return cls(
+            task_id=str(task.id),
+            self_url=url,
+            kind=task.kind,
+            status=task_status(task),
+            state=task.state.value,
+            wish=task.wish.value if task.wish else None,
+            goal=task.goal.value if task.goal else None,
+            complete=task.state in FINAL,
+            progress=ProgressOut.model_validate(progress_of(task)),
+            dataset=task.dataset,
+            params=task.params,
+            priority=task.priority,
+            attempt=task.attempt,
+            counts=task.counts,
+            version=task.version,
+            created_by=task.created_by,
+            created_at=task.created_at,
+            started_at=task.started_at,
+            ended_at=task.ended_at,
+            updated_at=task.updated_at,
+            error=task.error,
+            links={verb.value: f"{url}/{verb.value}" for verb in possible(task.situation)},
+            result=_result(task, url),
+            rejects=RejectsOut(count=bad, url=f"{url}/rejects") if bad else None,
+            events=f"{url}/events",
+            leftovers=task.leftovers,
+        )
+
+
+def task_url(task: Task) -> str:
+    """The address of a task."""
+    return f"/tasks/{task.id}"
+
+
+def _result(task: Task, url: str) -> dict[str, Any] | None:
+    if task.result is None:
+        return None
+    facts = {name: value for name, value in task.result.items() if name != "file"}
+    file = task.result.get("file")
+    if file and task.state is State.SUCCEEDED:
+        facts.update({name: file[name] for name in ("name", "size", "sha256", "media_type")}, url=f"{url}/result")
+    return facts
+
+
+class TaskList(Shape):
+    """A page of tasks, newest first."""
+
+    tasks: list[TaskOut]
+    next: str | None = Field(description="Address of the page after this one; null on the last.")
+
+    @classmethod
+    def of(cls, page: Page, next_url: str | None) -> TaskList:
+        """The page as the API tells it."""
+        return cls(tasks=[TaskOut.of(t) for t in page.tasks], next=next_url)
+
+
+class EventOut(Shape):
+    """One line of a task's timeline."""
+
+    id: int
+    at: datetime
+    event: str
+    actor: str
+    reason: str | None
+    attempt: int
+    data: dict[str, Any]
+
+
+class Timeline(Shape):
+    """The timeline of a task, oldest first."""
+
+    events: list[EventOut]
+
+    @classmethod
+    def of(cls, events: list[Event]) -> Timeline:
+        """The events as the API tells them."""
+        return cls(events=[EventOut.model_validate(e) for e in events])
+
+
+class RejectRow(Shape):
+    """A row that was refused, and why."""
+
+    record: int = Field(description="Number of the row in its file, from 1; give the last one as `after` to read on.")
+    line: int = Field(description="Line of the file where the row begins.")
+    column: str | None = Field(validation_alias="col", description="The column that is wrong; null: the row as a whole.")
+    value: str | None
+    reason: str
+    fields: list[str] = Field(description="The row as it came.")
+
+
+class RejectList(Shape):
+    """Some of the refused rows, in the order of the file."""
+
+    rejects: list[RejectRow]
+
+
+class OutcomeOut(Shape):
+    """What a verb did to one of many tasks."""
+
+    task_id: str
+    status: str
+    changed: bool
+    error: dict[str, Any] | None = Field(description="Why nothing was done, as a problem.")
+
+
+class Outcomes(Shape):
+    """What a verb did to each task that the filter chose."""
+
+    outcomes: list[OutcomeOut]
+    changed: int = Field(description="How many of them changed.")
+
+
+class KindOut(Shape):
+    """A kind of task."""
+
+    name: str
+    summary: str
+    params: dict[str, Any] = Field(description="JSON Schema of its parameters.")
+    undoable: bool
+    changeable: list[str] = Field(description="Parameters that a retry may change.")
+
+    @classmethod
+    def of(cls, kind: KindInfo) -> KindOut:
+        """The kind as the API tells it."""
+        return cls(
+            name=kind.name,
+            summary=kind.summary,
+            params=kind.schema,
+            undoable=kind.undoable,
+            changeable=list(kind.changeable),
+        )
+
+
+class KindList(Shape):
+    """The kinds that this server knows."""
+
+    kinds: list[KindOut]
+
+
+class WorkerOut(Shape):
+    """A worker that has been heard of lately."""
+
+    id: str
+    host: str
+    pid: int
+    slots: int
+    busy: int
+    seen_at: datetime
+    draining: bool
+
+
+class WorkerList(Shape):
+    """The workers, and their slots in sum."""
+
+    workers: list[WorkerOut]
+    slots: int
+    busy: int
+
+    @classmethod
+    def of(cls, workers: list[Worker]) -> WorkerList:
+        """The workers as the API tells them."""
+        return cls(
+            workers=[WorkerOut.model_validate(w) for w in workers],
+            slots=sum(w.slots for w in workers),
+            busy=sum(w.busy for w in workers),
+        )
+
+
+class ColumnOut(Shape):
+    """A column: its name and type."""
+
+    name: str
+    type: str
+
+
+class DatasetOut(Shape):
+    """A named table, as readers see it."""
+
+    name: str
+    columns: list[ColumnOut]
+    rows: int
+    batches: int
+    created_at: datetime
+    updated_at: datetime
+    self_url: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> DatasetOut:
+        """The dataset as the API tells it."""
+        return cls(
+            name=dataset.name,
+            columns=_columns(dataset.columns),
+            rows=dataset.rows,
+            batches=dataset.batches,
+            created_at=dataset.created_at,
+            updated_at=dataset.updated_at,
+            self_url=f"/datasets/{dataset.name}",
+        )
+
+
+class DatasetList(Shape):
+    """Every dataset."""
+
+    datasets: list[DatasetOut]
+
+
+class BatchOut(Shape):
+    """The rows that one import published."""
+
+    id: int
+    task_id: str
+    task_url: str
+    mode: str
+    state: str
+    visible: bool
+    rows: int
+    columns: list[ColumnOut]
+    created_by: str
+    created_at: datetime
+    published_at: datetime | None
+    undone_at: datetime | None
+
+    @classmethod
+    def of(cls, batch: Batch) -> BatchOut:
+        """The batch as the API tells it."""
+        return cls(
+            id=batch.id,
+            task_id=str(batch.task),
+            task_url=f"/tasks/{batch.task}",
+            mode=batch.mode,
+            state=batch.state,
+            visible=batch.visible,
+            rows=batch.rows,
+            columns=_columns(batch.columns),
+            created_by=batch.created_by,
+            created_at=batch.created_at,
+            published_at=batch.published_at,
+            undone_at=batch.undone_at,
+        )
+
+
+class BatchList(Shape):
+    """The batches of one dataset, newest first."""
+
+    batches: list[BatchOut]
+
+
+class Preview(Shape):
+    """The first rows of a dataset, as text."""
+
+    columns: list[str]
+    rows: list[list[str | None]]
+
+
+class HealthOut(Shape):
+    """Which parts answer."""
+
+    status: str
+    parts: dict[str, str] = Field(default_factory=dict)
+
+
+def _columns(columns: tuple[Column, ...]) -> list[ColumnOut]:
+    return [ColumnOut.model_validate(c) for c in columns]
