@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from psycopg import sql
+
 from tests.kinds import TABLE
+from waystation.csvio import people
 from waystation.model import State, Task
 from waystation.states import FINAL
 from waystation.wiring import House
@@ -57,3 +62,48 @@ def numbers(house: House, task: Task) -> list[int]:
         connection.execute(TABLE)
         rows = connection.execute("SELECT n FROM public.counted WHERE task = %s ORDER BY n", (task.id,))
         return [r["n"] for r in rows]
+
+
+def send(house: House, data: bytes, name: str = "data.csv", **params: object) -> Task:
+    """Upload bytes and start their import."""
+    with house.control.receive(name, actor="ann") as writer:
+        writer.write(data)
+        upload = writer.commit()
+    task, _ = house.control.submit("import", {"upload": str(upload.id), **params}, actor="ann")
+    return task
+
+
+def people_csv(rows: int, seed: int = 0) -> bytes:
+    """A generated file: with commas, quotes and line breaks inside fields."""
+    return people.HEADER + b"".join(people.blocks(rows, seed=seed))
+
+
+def parsed(data: bytes) -> list[list[str | None]]:
+    """What the csv module reads in a file, below its header; empty fields are null."""
+    reader = csv.reader(io.StringIO(data.decode(), newline=""))
+    next(reader)
+    return [[cell or None for cell in row] for row in reader]
+
+
+def table_rows(house: House, dataset: str) -> list[list[str | None]]:
+    """What readers see of a dataset, as text, in the order of its files."""
+    columns = [c.name for c in house.control.dataset(dataset).columns]
+    with house.database.transaction() as connection:
+        query = sql.SQL("SELECT ARRAY[{}]::text[] AS row FROM datasets.{} ORDER BY _batch, _row").format(
+            sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in columns), sql.Identifier(dataset)
+        )
+        return [r["row"] for r in connection.execute(query)]
+
+
+def part_tables(house: House) -> list[str]:
+    """Every table that imports have made and not dropped."""
+    with house.database.transaction() as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'parts' ORDER BY 1")
+        return [r["tablename"] for r in rows]
+
+
+def files_of(house: House, task: Task) -> list[str]:
+    """Every file that carries a task's id, or is its upload."""
+    found = [str(p.relative_to(house.settings.home)) for p in house.settings.home.rglob("*") if str(task.id) in str(p)]
+    upload = task.params.get("upload")
+    return found + [str(p) for p in house.settings.home.rglob("*") if upload and upload in str(p)]

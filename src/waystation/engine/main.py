@@ -78,7 +78,7 @@ def main() -> None:
         pool="prefork",
         concurrency=settings.slots,
         queues=[broker_queue(q) for q in QUEUES],
-        loglevel=settings.log.upper(),
+        loglevel="INFO" if settings.log == "debug" else "WARNING",  # a line for each ring would hide what matters
         without_mingle=True,
         without_gossip=True,
         without_heartbeat=True,

@@ -22,6 +22,8 @@ from waystation.sdk import Checkpoint, Context, Look, Steps, task
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
 LONGEST_STEP, SHORTEST_STEP = 0.25, 0.10  # seconds that a step aims to stay between
 
+GUESSED_ROW = 64  # bytes of a row, until the first chunk tells
+
 
 class ImportParams(BaseModel):
     """What to import, and how."""
@@ -69,7 +71,7 @@ def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None
         dialect = Dialect.of(cursor["dialect"])
         plans = [ColumnPlan(c["position"], c["name"], c["type"]) for c in cursor["columns"]]
         batch = ctx.staged()
-        target = 4 * 2**20
+        target = min(4 * 2**20, ctx.chunk_rows * GUESSED_ROW)
         while True:
             _keep_budget(params, cursor)
             began = time.monotonic()

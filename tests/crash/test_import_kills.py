@@ -1,0 +1,48 @@
+"""An import and an export whose worker children are killed or frozen half-way: the same rows and bytes as of a quiet run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import StartWorker
+from tests.crash.test_kills import children
+from tests.support import at_state, parsed, part_tables, people_csv, send, table_rows, timeline, wait_until
+from waystation.model import State
+from waystation.wiring import House
+
+
+def test_killed_half_way_an_import_ends_with_exactly_the_rows_of_the_file(house: House, start_worker: StartWorker) -> None:
+    worker = start_worker(slots=1, chunk_rows=1000)
+    data = people_csv(60_000)
+    task = send(house, data)
+    wait_until(lambda: (t := house.control.get(task.id)).total and t.done > t.total / 2, 30)
+    children(worker)[0].kill()
+    ended = at_state(house, task, State.SUCCEEDED, timeout=60)
+    assert table_rows(house, "data") == parsed(data)
+    assert ended.attempt == 2
+    claims = [e.attempt for e in house.control.events(task.id) if e.event == "claimed"]
+    assert claims == [1, 2]
+    assert "lease lost" in timeline(house, task)
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_an_export_taken_from_a_dead_or_frozen_attempt_has_the_same_bytes(
+    house: House, start_worker: StartWorker, how: str
+) -> None:
+    worker = start_worker(slots=1, chunk_rows=500)
+    data = people_csv(40_000)
+    at_state(house, send(house, data), State.SUCCEEDED, timeout=60)
+    task, _ = house.control.submit("export", {}, actor="ann")
+    wait_until(lambda: house.control.get(task.id).done > 5000, 30)
+    [child] = children(worker)
+    if how == "killed":
+        child.kill()
+    else:
+        child.suspend()
+        start_worker(slots=1, chunk_rows=500)
+        wait_until(lambda: house.control.get(task.id).attempt == 2, 30)
+        child.resume()
+    ended = at_state(house, task, State.SUCCEEDED, timeout=60)
+    assert ended.attempt == 2
+    assert house.control.result(task.id).path.read_bytes() == data
+    assert len(part_tables(house)) == 2
