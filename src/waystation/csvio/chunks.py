@@ -34,9 +34,9 @@ def read_chunk(
 ) -> Chunk | None:
     """Read about `target_bytes` from `start`, which must be where a record begins, and cut at a record's end.
 
-    A chunk is never longer than `target_bytes` unless one record is. None at the end of the file. The last record of the
-    file ends with it, even inside quotes. Raises NotCsv for a record longer than `max_record_bytes`, naming its offset, and
-    its line if the caller knows it (`line` is that of `start`).
+    A chunk is longer than `target_bytes` only if a record is, and then at most twice that record. None at the end of the
+    file. The last record of the file ends with it, even inside quotes. Raises NotCsv for a record longer than
+    `max_record_bytes`, naming its offset, and its line if the caller knows it (`line` is that of `start`).
     """
     source.seek(start)
     data = source.read(target_bytes)

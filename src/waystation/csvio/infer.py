@@ -139,12 +139,12 @@ def aligned(data: bytes, dialect: Dialect, width: int) -> list[list[str]]:
             readings.append(records)
     if not readings:
         return []
-    best = max(readings, key=len)
-    tail = _tail(best)
+    agreed = min(readings, key=len)  # what all of them have; the others may have read the inside of a field as rows
+    tail = _tail(agreed)
     if any(_tail(other) != tail for other in readings):
         return []
     # The first record may still be read wrongly where two ways meet only after it.
-    return [record.fields for record in best[1:] if len(record.fields) == width]
+    return [record.fields for record in agreed[1:] if len(record.fields) == width]
 
 
 def _tail(records: list[Record]) -> tuple[int, list[str]]:

@@ -6,8 +6,11 @@ Where one does not (`5" pipe`), it is a plain character and the turns no longer 
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from waystation.csvio.dialect import Dialect
 
+_first_byte, _last_byte = itemgetter(slice(1)), itemgetter(slice(-1, None))
 MANY = 1_000_000  # quotes: beyond that, splitting at them would take too much memory
 
 
@@ -20,21 +23,16 @@ def split(data: bytes, dialect: Dialect) -> list[bytes] | None:
     if data.count(quote) > MANY:
         return None
     pieces = data.split(quote)
-    # An empty piece is a doubled quote, or the beginning of the data: both fine. The last piece opens nothing.
-    before = quote.join([*filter(None, pieces[:-1:2] if len(pieces) % 2 else pieces[::2]), b""])
-    proper = sum(before.count(end + quote) for end in _ends(dialect))
-    return pieces if proper == before.count(quote) else None
+    # The last piece opens nothing. An empty one is a doubled quote, or the beginning of the data: both fine.
+    return pieces if set(map(_last_byte, pieces[: len(pieces) - 1 : 2])) <= _borders(dialect) else None
 
 
 def closed(pieces: list[bytes], dialect: Dialect) -> bool:
     """Whether each quoted field ends where its quote closes, as in `"a",` and not as in `"a"b,`; also the last one."""
     if len(pieces) % 2 == 0:
         return False
-    quote = dialect.quote.encode()
-    # The very last piece may be empty because the data ends with a quote; as a doubled quote, that is fine.
-    after = quote.join([b"", *filter(None, pieces[2::2])])
-    return sum(after.count(quote + end) for end in _ends(dialect)) == after.count(quote)
+    return set(map(_first_byte, pieces[2::2])) <= _borders(dialect)
 
 
-def _ends(dialect: Dialect) -> tuple[bytes, bytes, bytes]:
-    return dialect.delimiter.encode(), b"\n", b"\r"
+def _borders(dialect: Dialect) -> set[bytes]:
+    return {b"", dialect.delimiter.encode(), b"\n", b"\r"}
