@@ -55,11 +55,14 @@ class Up:
 
 
 def of_home(home: Path) -> list[psutil.Process]:
-    """The processes that name this home in their command or stand in it."""
+    """The processes that name this home in their command or their settings, or stand in it."""
     found = []
-    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+    for process in psutil.process_iter(["cmdline", "cwd", "status", "environ"]):
         facts = process.info
-        if facts["status"] != psutil.STATUS_ZOMBIE and str(home) in " ".join([facts["cwd"] or "", *(facts["cmdline"] or [])]):
+        setting = (facts["environ"] or {}).get("WAYSTATION_HOME") or ""
+        if facts["status"] != psutil.STATUS_ZOMBIE and str(home) in " ".join(
+            [setting, facts["cwd"] or "", *(facts["cmdline"] or [])]
+        ):
             found.append(process)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
@@ -28,16 +27,6 @@ STEADY = 30.0  # seconds of life after which a child counts as well
 TRIES = 4  # deaths before the first moment of readiness that are borne
 GRACE = 5.0  # seconds that a child gets beyond the drain time
 KEEPER = 5.0  # seconds that the private servers get to leave
-_SET_PDEATHSIG = 1
-
-
-def tie_to(parent: int | None) -> None:
-    """Let the kernel send this process SIGTERM when its parent dies, however that happens (Linux only)."""
-    if parent is None or sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:  # it died before we asked
-        sys.exit(0)
 
 
 class Child:
@@ -118,15 +107,17 @@ class Crew:
             signal.signal(number, self._asked)
         settings = self._settings
         private = {"database": settings.database_url is None, "broker": settings.redis_url is None}
-        with lodge(settings.home, **private):  # held here too, so that the servers stay while both children are away
-            try:
-                self._web.start()
-                self._worker.start()
-                self._serve(ready)
-            finally:
-                ended = self._end()
-        if any(private.values()):
-            self._see_off(Home(settings.home))
+        try:
+            with lodge(settings.home, **private):  # held here too: the servers stay while both children are away
+                try:
+                    self._web.start()
+                    self._worker.start()
+                    self._serve(ready)
+                finally:
+                    ended = self._end()
+        finally:
+            if any(private.values()):
+                self._see_off(Home(settings.home))
         return 0 if ended else 1
 
     def _serve(self, ready: Callable[[str], None]) -> None:

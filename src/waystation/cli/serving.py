@@ -10,9 +10,11 @@ from pathlib import Path
 
 import click
 
+from waystation import logs
 from waystation.cli.session import Session, local, shared_options
 from waystation.errors import NotFound, PortTaken
 from waystation.settings import Settings
+from waystation.ties import tie_to
 
 HINTS = """
 Try, in another terminal (with {activate}):
@@ -53,6 +55,7 @@ def up(session: Session, home: str | None, host: str | None, port: int | None, h
     from waystation.cli.crew import Crew
 
     settings = Settings.from_env(home=home, host=host, port=port)
+    logs.set_up(settings.log)
     _free(settings)
 
     def ready(url: str) -> None:
@@ -74,11 +77,12 @@ def up(session: Session, home: str | None, host: str | None, port: int | None, h
 @local
 def web(session: Session, host: str | None, port: int | None, parent: int | None, announce: int | None) -> None:
     """Serve the API and the page, without a worker."""
-    from waystation.cli.crew import tie_to
     from waystation.web.serve import serve
 
-    tie_to(parent)
+    if parent is not None:
+        tie_to(parent)
     settings = Settings.from_env(host=host, port=port)
+    logs.set_up(settings.log)
     _free(settings)
 
     def ready(at: str, number: int) -> None:
@@ -111,10 +115,11 @@ def worker(session: Session, drain: bool, parent: int | None) -> None:
             session.json({"draining": pid})
         session.say(f"The worker (process {pid}) finishes its steps and ends.")
         return
-    from waystation.cli.crew import tie_to
     from waystation.wiring import run_worker
 
-    tie_to(parent)
+    if parent is not None:
+        tie_to(parent)
+    logs.set_up(settings.log)
 
     def ready() -> None:
         if parent is None:
