@@ -79,6 +79,13 @@ class InvalidRange(InvalidRequest):
     remedy = "Both days are included; `from` must not be later than `till`."
 
 
+class RangeNotSatisfiable(InvalidRequest):
+    """The file has no such part: Range begins beyond its end."""
+
+    code, status = "range-not-satisfiable", 416
+    remedy = "Content-Range tells the file's size; ask for a part of it, or for the whole."
+
+
 class InvalidName(InvalidRequest):
     """A name holds characters that are not allowed."""
 

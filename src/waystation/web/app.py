@@ -41,6 +41,7 @@ def create_app(house: House | Callable[[], House]) -> Flask:
         app.register_blueprint(room)
     page.install(app)
     app.extensions["openapi"] = document(operations())
+    app.before_request(guards.refuse_impossible_paths)
     app.before_request(guards.refuse_other_sites)
     app.after_request(_headers)
     return app

@@ -7,11 +7,17 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from waystation.errors import Forbidden, MethodNotAllowed
+from waystation.errors import Forbidden, MethodNotAllowed, NotFound
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+
+
+def refuse_impossible_paths() -> None:
+    """An address with a NUL names nothing: no database can hold one. Raises NotFound."""
+    if "\0" in request.path:
+        raise NotFound("There is nothing at an address that holds a NUL.")
 
 
 def refuse_other_sites() -> None:

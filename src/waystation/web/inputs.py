@@ -22,8 +22,8 @@ def _json_object(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
-    except ValueError as error:
+        return json.loads(value, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"is not valid JSON: {error}") from error
 
 
@@ -61,7 +61,9 @@ class ListQuery(Input):
     dataset: str | None = Field(None, description="The dataset that it works on.")
     created_by: str | None = Field(None, description="Who submitted it.")
     limit: int = Field(50, ge=1, le=500, description="Tasks a page.")
-    cursor: str | None = Field(None, description="Where the page begins: from `next` of the page before.")
+    cursor: str | None = Field(
+        None, pattern="^[0-9a-z]{1,12}$", description="Where the page begins: from `next` of the page before."
+    )
 
     def filter(self) -> TaskFilter:
         """The part that chooses tasks."""
@@ -166,7 +168,7 @@ class DownloadRequest(Input):
 class EventsQuery(Input):
     """Which part of the timeline."""
 
-    after: int = Field(0, ge=0, description="Only events with a larger id.")
+    after: int = Field(0, ge=0, lt=2**63, description="Only events with a larger id.")
     limit: int = Field(1000, ge=1, le=10_000, description="At most so many.")
 
 
@@ -175,7 +177,7 @@ class RejectsQuery(Input):
 
     format: str = Field("csv", pattern="^(csv|json)$", description="csv: all, ready to fix and upload again; json: a page.")
     limit: int = Field(100, ge=1, le=1000, description="Rows of a json page.")
-    after: int = Field(0, ge=0, description="The json page begins after this record number.")
+    after: int = Field(0, ge=0, lt=2**63, description="The json page begins after this record number.")
 
 
 class PreviewQuery(Input):
@@ -201,6 +203,8 @@ def _need_day(name: str, value: str | None) -> None:
 
 def check(model: type[In], values: dict[str, Any]) -> In:
     """The values as this model. Raises InvalidRequest that names each field that is wrong, in `errors`."""
+    if not _storable(values):
+        raise InvalidRequest("A text holds a NUL or half a character, which no database can store.")
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -211,6 +215,15 @@ def check(model: type[In], values: dict[str, Any]) -> In:
         said = "; ".join(f"{e['field']} {e['message']}" for e in found)
         cause = InvalidParams if any(e["field"].startswith("params") for e in found) else InvalidRequest
         raise cause(f"The request is not valid: {said}.", errors=found) from error
+
+
+def _storable(value: object) -> bool:
+    """UTF-8 and PostgreSQL can hold every text in it."""
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, dict):
+        return all(_storable(k) and _storable(v) for k, v in value.items())
+    return all(map(_storable, value)) if isinstance(value, list) else True
 
 
 def query(model: type[In]) -> In:
@@ -238,13 +251,18 @@ def body_values() -> dict[str, Any]:
     if not raw.strip():
         return {}
     try:
-        value = json.loads(raw)
+        value = json.loads(raw, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "its text"
         raise MalformedBody(f"The body is not valid JSON: see {where}.") from error
     if not isinstance(value, dict):
         raise MalformedBody(f"The body is a JSON {type(value).__name__}; an object is needed.")
     return value
+
+
+def _no_number(name: str) -> float:
+    """Python reads NaN and Infinity, which JSON has not and the database refuses."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def _texts(values: dict[str, str]) -> dict[str, Any]:

@@ -60,27 +60,29 @@ def _multipart(
             remedy="Send multipart/form-data with the field `file`, or the raw file with Content-Type: text/csv.",
         )
     writer: UploadWriter | None = None
-    name, text = "", bytearray()  # the part that is being read, when it is not the file
-    into: UploadWriter | None = None
+    unnamed = False  # a browser sends a file without a name when none was chosen
+    field: tuple[str, bytearray] | None = None  # the part that is being read, unless it is the file
     for event in _events(request):
         match event:
-            case File(name=part) if part == "file":
+            case File(name="file", filename=filename):
                 if writer is not None:
                     raise InvalidRequest("The request carries more than one `file`.", remedy="Send one request for each file.")
-                writer = into = stack.enter_context(control.receive(event.filename or "data.csv", actor=actor))
-            case File() | Field():
-                name, text, into = event.name or "", bytearray(), None
-            case Data(data=data, more_data=more) if into is not None:
-                into.write(data)
-                into = into if more else None
-                name = "" if not more else name
+                writer = stack.enter_context(control.receive(filename or "data.csv", actor=actor))
+                field, unnamed = None, not filename
+            case File(name=name) | Field(name=name):
+                field = (name or "", bytearray())
+            case Data(data=data) if field is None:
+                assert writer is not None
+                writer.write(data)
             case Data(data=data, more_data=more):
+                assert field is not None
+                name, text = field
                 text += data
                 if len(text) > MAX_JSON:
                     raise TooLarge(f"The field {name[:60]!r} is larger than {MAX_JSON} bytes.")
-                if not more and name and text:
+                if not more and text:
                     values[name] = text.decode(errors="replace")
-    if writer is None:
+    if writer is None or (unnamed and writer.size == 0):
         raise NoFile("The form has no field `file` with a file in it.")
     return writer, check(MultipartUpload, {**values, "file": ""})
 

@@ -23,6 +23,7 @@ _OF_STATUS: dict[int, type[errors.WaystationError]] = {
     405: errors.MethodNotAllowed,
     413: errors.TooLarge,
     415: errors.MalformedBody,
+    416: errors.RangeNotSatisfiable,
     422: errors.InvalidRequest,
     503: errors.Unavailable,
 }
@@ -83,6 +84,8 @@ def _of_http(error: HTTPException) -> Response:
     else:
         phrase = HTTPStatus(status).phrase
         said = answer(ours(f"{phrase}: {error.description}" if error.description else f"{phrase}."))
+        if status == 416:
+            said.headers["Content-Range"] = dict(error.get_headers()).get("Content-Range", "bytes */*")
     return said
 
 

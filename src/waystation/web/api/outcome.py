@@ -7,7 +7,7 @@ from base64 import b64encode
 from flask import Response, send_file
 from flask.typing import ResponseReturnValue
 
-from waystation.errors import NoResult, TaskNotFound
+from waystation.errors import NoResult, RangeNotSatisfiable, TaskNotFound
 from waystation.web import current
 from waystation.web.api.common import json_of
 from waystation.web.inputs import EventsQuery, RejectsQuery, query
@@ -25,7 +25,7 @@ _FILE_HEADERS = {"ETag": "The file's sha256.", "Content-Disposition": "What to c
     Answer(200, "The file.", media_type="text/csv", headers=_FILE_HEADERS),
     Answer(206, "The part that Range asked for.", media_type="text/csv"),
     Answer(304, "If-None-Match names the file as it is."),
-    errors=(TaskNotFound, NoResult),
+    errors=(TaskNotFound, NoResult, RangeNotSatisfiable),
 )
 def result(task_id: str) -> ResponseReturnValue:
     """The file, whole or in parts (Range); its ETag is its sha256, so that a broken download can go on where it broke."""
