@@ -162,7 +162,7 @@ def migrate(session: Session) -> None:
 
 
 @click.command()
-@click.option("--rows", type=click.IntRange(min=20_000), default=500_000, show_default=True, help="Rows to play with.")
+@click.option("--rows", type=click.IntRange(min=100_000), default=500_000, show_default=True, help="Rows to play with.")
 @shared_options
 @local
 def demo(session: Session, rows: int) -> None:
