@@ -22,6 +22,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from tests.kinds import TABLE
 from tests.support import wait_until
 from waystation.local import Servers, lodge
 from waystation.settings import Settings
@@ -42,6 +43,8 @@ def servers() -> Iterator[Servers]:
     with psycopg.connect(lodging.servers.database_url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE template_ws")
     migrate(Database(url_of(lodging.servers, "template_ws")))
+    with psycopg.connect(url_of(lodging.servers, "template_ws"), autocommit=True) as connection:
+        connection.execute(TABLE)
     yield lodging.servers
     lodging.close()
     shutil.rmtree(home, ignore_errors=True)

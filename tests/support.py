@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from psycopg import sql
 
-from tests.kinds import TABLE
 from waystation.csvio import people
 from waystation.model import State, Task
 from waystation.states import FINAL
@@ -35,7 +34,10 @@ def at_state(house: House, task: Task, *wanted: State, timeout: float = 30) -> T
 
     def there() -> Task | None:
         now = house.control.get(task.id)
-        return now if now.state in wanted else None
+        if now.state in wanted:
+            return now
+        assert now.state not in (State.FAILED, State.STOPPED, State.TERMINATED), f"{now.state}: {now.error}"
+        return None
 
     return wait_until(there, timeout) or task
 
@@ -59,7 +61,6 @@ def timeline(house: House, task: Task) -> list[str]:
 def numbers(house: House, task: Task) -> list[int]:
     """What the counting kind wrote for a task, in order."""
     with house.database.transaction() as connection:
-        connection.execute(TABLE)
         rows = connection.execute("SELECT n FROM public.counted WHERE task = %s ORDER BY n", (task.id,))
         return [r["n"] for r in rows]
 

@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 from uuid import UUID, uuid4
 
 import psycopg
+from pydantic import BaseModel
 
 from waystation import states
 from waystation.csvio.rejects import Reject, rejects_csv
@@ -36,6 +37,7 @@ from waystation.model import (
     Health,
     JsonValue,
     KindInfo,
+    Limit,
     Page,
     State,
     Task,
@@ -47,13 +49,14 @@ from waystation.model import (
 from waystation.model import Event as TimelineEvent
 from waystation.sdk.kind import Kind, Registry
 from waystation.settings import Settings
-from waystation.storage import datasets, holdings, tasks, uploads, workers
+from waystation.storage import datasets, holdings, limits, tasks, uploads, workers
 from waystation.storage.db import Connection, Database, end_backends
 from waystation.storage.files import Files, Receiver
 from waystation.storage.tasks import NewEvent
 
 LOOK_EVERY = 0.1  # seconds between two looks of somebody who waits for a change
 AT_ONCE_TRIES = 3
+SCOPES = ("kind", "dataset", "queue")
 
 
 class Engine(Protocol):
@@ -184,7 +187,7 @@ class Control:
         *,
         actor: str,
         idempotency_key: str | None = None,
-        priority: int = 0,
+        priority: int | None = None,
     ) -> tuple[Task, bool]:
         """A new task, queued; with an idempotency key that was seen before, the task that it made then and False.
 
@@ -204,7 +207,7 @@ class Control:
                 id=uuid4(),
                 kind=kind,
                 queue=known.queue,
-                priority=priority,
+                priority=self._rank(connection, known, model) if priority is None else priority,
                 params=clean,
                 dataset=clean.get("dataset") if isinstance(clean.get("dataset"), str) else None,
                 undoable=known.undoable,
@@ -227,6 +230,9 @@ class Control:
         if seen[1] != asked:
             raise IdempotencyKeyReused
         return seen[0]
+
+    def _rank(self, connection: Connection, kind: Kind, model: BaseModel) -> int:
+        return kind.rank_params(Looker(connection, self.files), model) if kind.rank_params else 0
 
     def _hold_uploads(self, connection: Connection, task: Task) -> None:
         name = task.params.get("upload")
@@ -320,6 +326,40 @@ class Control:
         if not self.engine.alive():
             parts["broker"] = "The broker (Redis or Valkey) does not answer."
         return Health(parts)
+
+    # -- limits
+    def limits(self) -> list[Limit]:
+        """What operators have set for kinds, datasets and queues."""
+        with self.database.transaction() as connection:
+            return limits.every_limit(connection)
+
+    def limit(
+        self,
+        scope: str,
+        name: str,
+        *,
+        running: int | None = None,
+        held: bool = False,
+        actor: str,
+        reason: str | None = None,
+    ) -> Limit | None:
+        """Let at most `running` tasks of a kind, a dataset or a queue run at a time, or begin none (`held`) for now.
+
+        With neither, nothing is wanted of it any more. Tasks that run already go on. Raises InvalidRequest.
+        """
+        if scope not in SCOPES:
+            raise InvalidRequest(f"There is no scope {scope!r}; the scopes are {', '.join(SCOPES)}.")
+        if scope == "kind":
+            self.registry.get(name)
+        if running is not None and running < 0:
+            raise InvalidRequest("`running` must be 0 or more.")
+        with self.database.transaction() as connection:
+            made = limits.put(connection, scope=scope, name=name, running=running, held=held, reason=reason, set_by=actor)
+        with self.database.transaction() as connection:
+            waiting = tasks.waiting_queues(connection)
+        for queue in waiting:
+            self.engine.ring(queue)
+        return made
 
     # -- datasets
     def datasets(self) -> list[Dataset]:

@@ -1,4 +1,7 @@
-"""Logging of a process: lines on standard error, so that standard output stays what was asked for."""
+"""Logs: one line an event, with the task and its attempt; for people on a terminal, as JSON anywhere else.
+
+Tracebacks are plain: values of variables stay out of them, since they may be secrets or somebody's data.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ import sys
 
 import structlog
 
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
 
 def set_up(level: str) -> None:
-    """Log what is at least as grave as `level` (debug, info, warning, error) to standard error, in colours on a terminal."""
-    number = logging.getLevelNamesMapping()[level.upper()]
+    """To be called once at the start of each process; writes to standard error."""
+    terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if terminal
+            else structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )

@@ -275,6 +275,19 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """How many tasks of a kind, a dataset or a queue (`scope`) may run at a time; `held` = none is begun for now."""
+
+    scope: str
+    name: str
+    running: int | None
+    held: bool
+    reason: str | None
+    set_by: str
+    set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Which parts answer: an empty `missing` means ready."""
 

@@ -32,6 +32,7 @@ log = structlog.get_logger("waystation.runner")
 UNDO_TRIES = 8  # after so many failures in a row, an outside effect that can't be taken back is named as left over
 LONGEST_BACKOFF = 60.0
 TICK = 0.5  # seconds between two looks at the wish during work that has no steps
+LOOK_EVERY = 0.2  # seconds between two looks at who waits for a slot
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,9 @@ class Attempt:
         self.held = Held.of(task)
         self.began = self.last = time.monotonic()
         self.saved_cursor = task.cursor
-        self.others_wait = False
-        self.revert_waits_since: float | None = None
+        self.looked = self.began
+        self.waiting_priority: int | None = None
+        self.better_waits_since: float | None = None
         self.heartbeat = Heartbeat(shop.database, task.id, task.attempt, shop.settings, shop.exit_process)
         self.ctx = Context(
             task=task.id,
@@ -196,8 +198,7 @@ class Attempt:
         if cursor is not None and cursor != self.saved_cursor:
             h.crashes, self.saved_cursor = 0, cursor
         h.files = self.ctx.save_files()
-        delay = self.ctx.take_delay()
-        why = self._reason_to_leave(delay)
+        why, delay = self._reason_to_leave(self.ctx.take_delay())
         return self._write(Event.RELEASE if why else None, delay=delay, why=why) is None
 
     def _measure(self, point: Checkpoint) -> None:
@@ -208,18 +209,29 @@ class Attempt:
             self.held.done = point.done
         self.last = now
 
-    def _reason_to_leave(self, delay: float | None) -> str | None:
+    def _reason_to_leave(self, delay: float | None) -> tuple[str | None, float | None]:
+        """Why the slot should be given back at this yield, if it should, and for how many seconds at least."""
         if self.shop.draining():
-            return "the worker is asked to end"
+            return "the worker is asked to end", None
         if delay is not None:
-            return "it asked to come again later"
+            return "it asked to come again later", delay
         now = time.monotonic()
         if self.held.state is State.RUNNING:
-            if self.others_wait and now - self.began > self.shop.settings.slice:
-                return "others wait, and its slice is over"
-            if self.revert_waits_since is not None and now - self.revert_waits_since > TICK:
-                return "a revert waits for a slot"
-        return None
+            if self.better_waits_since is not None and now - self.better_waits_since > TICK:
+                return "something more urgent waits for a slot", 0.0
+            same = self.waiting_priority is not None and self.waiting_priority >= self.task.priority
+            if same and now - self.began > self.shop.settings.slice:
+                return "others wait, and its slice is over", 0.0
+        return None, None
+
+    def _notice(self, seen: tasks.Advanced) -> None:
+        """Who waits. What waits for TICK finds no free slot: then this one is for it."""
+        self.waiting_priority = seen.waiting_priority
+        better = seen.waiting_priority is not None and seen.waiting_priority > self.task.priority
+        if not (better or seen.revert_waits):
+            self.better_waits_since = None
+        elif self.better_waits_since is None:
+            self.better_waits_since = time.monotonic()
 
     def _write(
         self,
@@ -253,7 +265,15 @@ class Attempt:
                 h.files = {name: {**f, "released": True} for name, f in h.files.items()}
             if move is not None and move.event is Event.REVERT:
                 h.tries = 0
-            advanced = tasks.advance(self.connection, h, move, lease=self.shop.settings.lease, delay=delay if meant else None)
+            look = move is None and time.monotonic() - self.looked > LOOK_EVERY
+            advanced = tasks.advance(
+                self.connection,
+                h,
+                move,
+                lease=self.shop.settings.lease,
+                delay=delay if meant else None,
+                look=look,
+            )
             if advanced is None:
                 if work is not None and meant:
                     self.connection.rollback()
@@ -265,11 +285,9 @@ class Attempt:
             self.heartbeat.leaving = True
         self._tell(move, why if meant else None)
         self.connection.commit()
-        self.others_wait = advanced.others_wait
-        if not advanced.reverts_wait:
-            self.revert_waits_since = None
-        elif self.revert_waits_since is None:
-            self.revert_waits_since = time.monotonic()
+        if look:
+            self.looked = time.monotonic()
+            self._notice(advanced)
         return move
 
     def _look(self) -> None:
@@ -335,8 +353,8 @@ class Attempt:
             nonlocal looked, left
             if time.monotonic() - looked > TICK:
                 looked = time.monotonic()
-                why = self._reason_to_leave(None)
-                left = self._write(Event.RELEASE if why else None, why=why) is not None
+                why, delay = self._reason_to_leave(None)
+                left = self._write(Event.RELEASE if why else None, delay=delay, why=why) is not None
                 if left:
                     raise _LeftError
 

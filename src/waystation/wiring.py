@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from waystation import logs
 from waystation.control import Control
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.worker import Supervisor
@@ -83,6 +84,7 @@ def worker_name() -> str:
 
 def run_worker(settings: Settings, ready: Callable[[], None] = lambda: None) -> int:
     """One worker, until SIGTERM or SIGINT; its exit code. Starts or joins the private servers as `open_house` does."""
+    logs.set_up(settings.log)
     with open_house(settings) as house:
         named = settings.model_copy(update={"database_url": house.database_url, "redis_url": house.redis_url})
         house.database.close()

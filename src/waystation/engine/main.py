@@ -14,6 +14,7 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import worker_process_init
 
+from waystation import logs
 from waystation.engine.celery_app import TASK, broker_queue, make_app
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
@@ -70,6 +71,7 @@ def build(settings: Settings) -> Celery:
 def main() -> None:
     """Run until SIGTERM: then no new ring is heard, running steps end, and so does this process."""
     settings = Settings.from_env()
+    logs.set_up(settings.log)
     app = build(settings)
     # Celery warns whoever runs as root because of pickle; messages here are JSON and nothing else.
     warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -15,6 +15,7 @@ from types import FrameType
 import psycopg
 import structlog
 
+from waystation import logs
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
 from waystation.engine.main import WORKER
@@ -30,6 +31,7 @@ log = structlog.get_logger("waystation.reaping")
 def main() -> None:
     """Announce, reap, wait; until SIGTERM."""
     settings = Settings.from_env()
+    logs.set_up(settings.log)
     assert settings.database_url is not None
     assert settings.redis_url is not None
     over = threading.Event()

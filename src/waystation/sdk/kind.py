@@ -36,6 +36,7 @@ class Look(Protocol):
 
 
 Check = Callable[[Look, Any], None]
+Rank = Callable[[Look, Any], int]
 
 
 class Kind:
@@ -59,6 +60,7 @@ class Kind:
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self.undo_steps: Run | None = None
         self.check_params: Check | None = None
+        self.rank_params: Rank | None = None
         self.undoable = undoable
         self.changeable = tuple(changeable)
         self.queue = queue
@@ -76,6 +78,11 @@ class Kind:
     def check(self, function: Check) -> Check:
         """Decorator: a quick look at the parameters when a task is submitted; it raises what is wrong with them."""
         self.check_params = function
+        return function
+
+    def rank(self, function: Rank) -> Rank:
+        """Decorator: the priority of a task whose request names none; more is sooner, and 0 is the usual."""
+        self.rank_params = function
         return function
 
     def parse(self, params: Mapping[str, JsonValue]) -> BaseModel:

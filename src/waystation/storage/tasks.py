@@ -179,11 +179,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """What came back from a checkpoint: whether others wait for this slot."""
+    """What came back from a checkpoint. If it was asked to look: the highest priority that waits, and whether a revert does."""
 
     version: int
-    others_wait: bool
-    reverts_wait: bool
+    waiting_priority: int | None
+    revert_waits: bool
 
 
 def _json(value: JsonValue) -> Jsonb | None:
@@ -191,9 +191,18 @@ def _json(value: JsonValue) -> Jsonb | None:
 
 
 def advance(
-    connection: Connection, held: Held, move: states.Move | None, *, lease: float, delay: float | None = None
+    connection: Connection,
+    held: Held,
+    move: states.Move | None,
+    *,
+    lease: float,
+    delay: float | None = None,
+    look: bool = False,
 ) -> Advanced | None:
-    """Save all that `held` says and carry out `move` (None: go on). None = the row is no longer as `held` believes."""
+    """Save all that `held` says and carry out `move` (None: go on). None = the row is no longer as `held` believes.
+
+    `delay`: seconds until it may be claimed again, 0 to go behind those that wait. `look`: see who waits.
+    """
     to = move.to if move else held.state
     row = connection.execute(
         SQL["advance"],
@@ -209,6 +218,7 @@ def advance(
             "final": to in states.FINAL,
             "lease": lease,
             "delay": delay,
+            "look": look,
             "cursor": _json(held.cursor),
             "done": held.done,
             "total": held.total,
@@ -227,7 +237,7 @@ def advance(
             "tries": held.tries,
         },
     ).fetchone()
-    return Advanced(row["version"], row["others_wait"], row["reverts_wait"]) if row else None
+    return Advanced(row["version"], row["waiting_priority"], bool(row["revert_waits"])) if row else None
 
 
 def shift(

@@ -32,16 +32,16 @@ SELECT kind, state, count(*) AS number FROM tasks GROUP BY kind, state
 -- name: claim_lock
 SELECT pg_advisory_xact_lock(%(key)s::int)
 
--- The best task that waits becomes this worker's: reverts first, then priority, then whoever has least running, then age.
+-- The best task that waits becomes this worker's: reverts first, then priority, then whoever has least running, then the
+-- time since which it waits.
 -- name: claim
 WITH busy AS (
     SELECT created_by, count(*) AS running FROM tasks WHERE lease_until IS NOT NULL GROUP BY created_by
 ), best AS (
     SELECT t.seq
-    FROM tasks t LEFT JOIN busy USING (created_by)
-    WHERE t.queue = %(queue)s AND t.run_at <= clock_timestamp()
-      AND (t.state = 'queued' OR (t.state = 'reverting' AND t.lease_until IS NULL))
-    ORDER BY t.state = 'reverting' DESC, t.priority DESC, coalesce(busy.running, 0), t.seq
+    FROM claimable c JOIN tasks t USING (seq) LEFT JOIN busy ON busy.created_by = c.created_by
+    WHERE c.queue = %(queue)s
+    ORDER BY c.state = 'reverting' DESC, c.priority DESC, coalesce(busy.running, 0), c.run_at, c.seq
     LIMIT 1
     FOR UPDATE OF t SKIP LOCKED
 )
@@ -86,12 +86,11 @@ UPDATE tasks SET
     version = version + 1
 WHERE id = %(id)s AND attempt = %(attempt)s AND state = %(from)s AND lease_until IS NOT NULL
   AND wish IS NOT DISTINCT FROM %(seen)s AND goal IS NOT DISTINCT FROM %(seen_goal)s
-RETURNING version, lease_until, EXISTS (
-    SELECT FROM tasks w WHERE w.queue = tasks.queue AND w.state = 'queued' AND w.run_at <= clock_timestamp()
-) AS others_wait, EXISTS (
-    SELECT FROM tasks w WHERE w.queue = tasks.queue AND w.state = 'reverting' AND w.lease_until IS NULL
-      AND w.run_at <= clock_timestamp()
-) AS reverts_wait
+RETURNING version,
+    CASE WHEN %(look)s THEN (SELECT max(c.priority) FROM claimable c WHERE c.queue = tasks.queue AND c.state = 'queued') END
+        AS waiting_priority,
+    CASE WHEN %(look)s THEN EXISTS (SELECT FROM claimable c WHERE c.queue = tasks.queue AND c.state = 'reverting') END
+        AS revert_waits
 
 -- A verb's or the reaper's one write: it holds only while the row is as it was read.
 -- name: shift
@@ -134,15 +133,11 @@ RETURNING *
 
 -- How many tasks of a queue could be claimed now.
 -- name: claimable
-SELECT count(*) AS number FROM tasks
-WHERE queue = %(queue)s AND run_at <= clock_timestamp()
-  AND (state = 'queued' OR (state = 'reverting' AND lease_until IS NULL))
+SELECT count(*) AS number FROM claimable WHERE queue = %(queue)s
 
 -- The queues in which something could be claimed now.
 -- name: waiting_queues
-SELECT queue, count(*) AS number FROM tasks
-WHERE run_at <= clock_timestamp() AND (state = 'queued' OR (state = 'reverting' AND lease_until IS NULL))
-GROUP BY queue
+SELECT queue, count(*) AS number FROM claimable GROUP BY queue
 
 -- How many attempts run.
 -- name: held

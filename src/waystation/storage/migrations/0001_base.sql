@@ -57,8 +57,8 @@ CREATE TABLE tasks (
 );
 
 -- Claims: what waits, best first.
-CREATE INDEX tasks_waiting ON tasks (queue, priority DESC, seq) WHERE state = 'queued';
-CREATE INDEX tasks_to_revert ON tasks (queue, seq) WHERE state = 'reverting';
+CREATE INDEX tasks_waiting ON tasks (queue, priority DESC, run_at) WHERE state = 'queued';
+CREATE INDEX tasks_to_revert ON tasks (queue, run_at) WHERE state = 'reverting';
 -- Rescue: leases by the time they run out.
 CREATE INDEX tasks_leased ON tasks (lease_until) WHERE lease_until IS NOT NULL;
 -- Lists, newest first, by their commonest filters.
@@ -69,6 +69,38 @@ CREATE INDEX tasks_by_actor ON tasks (created_by, seq DESC);
 -- The live stream: what changed since.
 CREATE INDEX tasks_changed ON tasks (updated_at);
 CREATE INDEX tasks_ended ON tasks (ended_at) WHERE ended_at IS NOT NULL;
+
+-- What an operator wants: no more than so many at a time, or none for now, of a kind, a dataset or a queue.
+CREATE TABLE limits (
+    scope text NOT NULL CHECK (scope IN ('kind', 'dataset', 'queue')),
+    name text NOT NULL,
+    running integer CHECK (running >= 0),
+    held boolean NOT NULL DEFAULT false,
+    reason text,
+    set_by text NOT NULL,
+    set_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (scope, name)
+);
+
+-- What could be claimed now. A revert waits for no limit: it is the way out. The two halves use the two partial indexes.
+CREATE VIEW claimable AS
+SELECT t.seq, t.queue, t.state, t.priority, t.run_at, t.created_by
+FROM tasks t
+WHERE t.state = 'reverting' AND t.lease_until IS NULL AND t.run_at <= clock_timestamp()
+UNION ALL
+SELECT t.seq, t.queue, t.state, t.priority, t.run_at, t.created_by
+FROM tasks t
+WHERE t.state = 'queued' AND t.run_at <= clock_timestamp() AND NOT EXISTS (
+    SELECT FROM limits l
+    WHERE ((l.scope = 'kind' AND l.name = t.kind)
+        OR (l.scope = 'dataset' AND l.name = t.dataset)
+        OR (l.scope = 'queue' AND l.name = t.queue))
+      AND (l.held OR l.running <= (
+        SELECT count(*) FROM tasks r
+        WHERE r.lease_until IS NOT NULL AND r.state = 'running'
+          AND CASE l.scope WHEN 'kind' THEN r.kind WHEN 'dataset' THEN r.dataset ELSE r.queue END = l.name
+      ))
+);
 
 CREATE TABLE events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
