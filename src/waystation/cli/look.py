@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from waystation.client import EventJson, ProgressJson, TaskJson
 
+ID_WIDTH = 36
+WIDE_ENOUGH = 100  # columns of a terminal from which on the list says who submitted
 COLOURS = {
     "queued": "dim",
     "running": "cyan",
@@ -34,13 +37,26 @@ def status(word: str) -> str:
 def amount(progress: ProgressJson) -> str:
     """How far, in words: "30 % of 1,000 rows", or "300 rows" while the total is unknown."""
     if progress["total"] is None:
-        return f"{progress['done']:,} {progress['unit']}" if progress["done"] else ""
-    return f"{progress['percent'] or 0:.0f} % of {progress['total']:,} {progress['unit']}"
+        return units(progress["done"], progress["unit"]) if progress["done"] else ""
+    return f"{progress['percent'] or 0:.0f} % of {units(progress['total'], progress['unit'])}"
+
+
+def units(number: float, unit: str) -> str:
+    """A number of units: "1,000 rows", "29.9 MB"."""
+    return decimal(int(number)) if unit == "bytes" else f"{number:,.0f} {unit}"
+
+
+def share(progress: ProgressJson) -> str:
+    """How far, as short as can be."""
+    return amount(progress) if progress["percent"] is None else f"{progress['percent']:.0f} %"
 
 
 def when(text: str | None) -> str:
-    """A time of the API in the reader's own time zone."""
-    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S") if text else ""
+    """A time of the API in the reader's own time zone; of today's, the hours are enough."""
+    if not text:
+        return ""
+    at = datetime.fromisoformat(text).astimezone()
+    return at.strftime("%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M:%S")
 
 
 def duration(task: TaskJson) -> str:
@@ -58,32 +74,33 @@ def line(task: TaskJson) -> str:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> Table:
-    """A plain table; the columns named in `numbers` stand to the right."""
+    """A plain table; the columns named in `numbers` stand to the right. Where room is short, text is broken and never cut."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        made.add_column(title, justify="right" if title in numbers else "left", no_wrap=True)
+        width = ID_WIDTH if title == "TASK" else None  # ids are there to be copied
+        made.add_column(title, justify="right" if title in numbers else "left", overflow="fold", min_width=width)
     for row in rows:
         made.add_row(*row)
     return made
 
 
-def tasks(found: Iterable[TaskJson]) -> Table:
-    """The list of tasks."""
-    return table(
-        ("TASK", "KIND", "DATASET", "STATUS", "PROGRESS", "BY", "CREATED"),
+def tasks(found: Iterable[TaskJson], width: int) -> Table:
+    """The list of tasks, for a console of that width."""
+    titles = ("TASK", "KIND", "DATASET", "STATUS", "DONE", "CREATED", "BY")
+    rows = (
         (
-            (
-                t["task_id"],
-                escape(t["kind"]),
-                escape(t["dataset"] or ""),
-                status(t["status"]),
-                amount(t["progress"]),
-                escape(t["created_by"]),
-                when(t["created_at"]),
-            )
-            for t in found
-        ),
+            t["task_id"],
+            escape(t["kind"]),
+            escape(t["dataset"] or ""),
+            status(t["status"]),
+            share(t["progress"]),
+            when(t["created_at"]),
+            escape(t["created_by"]),
+        )
+        for t in found
     )
+    shown = len(titles) if width >= WIDE_ENOUGH else len(titles) - 1
+    return table(titles[:shown], (row[:shown] for row in rows), numbers=("DONE",))
 
 
 def sheet(console: Console, task: TaskJson, events: Iterable[EventJson]) -> None:

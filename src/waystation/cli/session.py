@@ -66,8 +66,6 @@ class Session:
             return
         err = console(sys.stderr)
         err.print(f"[bold red]Error:[/] {escape(error.detail)}", highlight=False, soft_wrap=True)
-        if possible := error.extra.get("possible"):
-            err.print(f"Possible now: {escape(', '.join(map(str, possible)))}.", highlight=False, soft_wrap=True)
         err.print(f"[dim]{escape(error.hint)}[/]", highlight=False, soft_wrap=True)
 
 

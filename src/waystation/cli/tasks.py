@@ -68,7 +68,7 @@ def tasks(session: Session, limit: int, **which: str | None) -> None:
     if session.as_json:
         session.json({"tasks": found})
     elif found:
-        session.console.print(look.tasks(found))
+        session.console.print(look.tasks(found, session.console.width))
     else:
         session.say("No tasks. Start one with: waystation upload FILE")
 

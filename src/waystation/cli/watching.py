@@ -95,4 +95,4 @@ def _pace(task: TaskJson) -> str:
     if task["status"] != "running" or not progress["rate"]:
         return ""
     left = f", {progress['eta']:.0f} s left" if progress["eta"] is not None else ""
-    return f"{progress['rate']:,.0f} {progress['unit']}/s{left}"
+    return f"{look.units(progress['rate'], progress['unit'])}/s{left}"
