@@ -19,6 +19,7 @@ SETTINGS: dict[str, Any] = {
     "task_serializer": "json",
     "accept_content": ["json"],
     "task_create_missing_queues": True,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
     "worker_prefetch_multiplier": 1,
     "worker_disable_prefetch": True,
     "worker_hijack_root_logger": False,
