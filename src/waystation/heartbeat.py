@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from uuid import UUID
 
@@ -40,6 +41,7 @@ class Heartbeat:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{task}", daemon=True)
         self.leaving = False
+        self.seconds = 0.0  # spent in beats
 
     def start(self) -> None:
         """Begin to beat."""
@@ -64,7 +66,9 @@ class Heartbeat:
                     if connection is None:
                         name = f"ws:{self._task}:{self._attempt}"
                         connection = self._database.connect(name, autocommit=True)
+                    before = time.monotonic()
                     alive = tasks.beat(connection, self._task, self._attempt, self._settings.lease)
+                    self.seconds += time.monotonic() - before
                 except psycopg.Error as error:
                     log.warning("heartbeat failed", error=str(error))
                     if connection is not None:

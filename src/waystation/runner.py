@@ -89,6 +89,7 @@ class Attempt:
         self.began = self.last = time.monotonic()
         self.saved_cursor = task.cursor
         self.looked = self.began
+        self.control_seconds = 0.0  # spent in checkpoint, lease and wish statements
         self.waiting_priority: int | None = None
         self.better_waits_since: float | None = None
         self.heartbeat = Heartbeat(shop.database, task.id, task.attempt, shop.settings, shop.exit_process)
@@ -265,6 +266,7 @@ class Attempt:
                 h.files = {name: {**f, "released": True} for name, f in h.files.items()}
             if move is not None and move.event is Event.REVERT:
                 h.tries = 0
+            before = time.monotonic()
             look = move is None and time.monotonic() - self.looked > LOOK_EVERY
             advanced = tasks.advance(
                 self.connection,
@@ -274,6 +276,7 @@ class Attempt:
                 delay=delay if meant else None,
                 look=look,
             )
+            self.control_seconds += time.monotonic() - before
             if advanced is None:
                 if work is not None and meant:
                     self.connection.rollback()
@@ -304,7 +307,11 @@ class Attempt:
             for text, data in self.ctx.take_logs()
         ]
         if move is not None:
-            data: dict[str, JsonValue] = {"done": h.done}
+            data: dict[str, JsonValue] = {
+                "done": h.done,
+                "seconds": round(time.monotonic() - self.began, 3),
+                "control_seconds": round(self.control_seconds + self.heartbeat.seconds, 3),
+            }
             if move.goal:
                 data["goal"] = move.goal
             if move.event is Event.FAIL and h.error:

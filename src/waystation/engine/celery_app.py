@@ -25,17 +25,21 @@ SETTINGS: dict[str, Any] = {
     "worker_hijack_root_logger": False,
     "worker_send_task_events": False,
     "worker_enable_remote_control": True,
-    "broker_transport_options": {"visibility_timeout": 60, "socket_timeout": 10, "socket_connect_timeout": 3},
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "worker_proc_alive_timeout": 30,
 }
 
 
-def make_app(broker_url: str) -> Celery:
-    """The Celery application on this broker."""
+def make_app(broker_url: str, *, patience: float = 10.0) -> Celery:
+    """The Celery application on this broker. `patience`: seconds to wait for an answer of a broker that hangs."""
     app = Celery("waystation", broker=broker_url, set_as_current=False)
     app.conf.update(SETTINGS)
+    app.conf.broker_transport_options = {
+        "visibility_timeout": 60,
+        "socket_timeout": patience,
+        "socket_connect_timeout": min(patience, 3.0),
+    }
     return app
 
 

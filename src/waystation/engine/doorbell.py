@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from waystation.engine.celery_app import TASK, broker_queue, make_app
 from waystation.local import client_url
 
+PATIENCE = 2.0  # seconds that somebody who submits waits at most for a broker that hangs
 log = structlog.get_logger("waystation.doorbell")
 
 
@@ -16,8 +17,8 @@ class Doorbell:
     """Rings through Celery on Redis. Its connections are opened at first use, so a fork before it does no harm."""
 
     def __init__(self, broker_url: str) -> None:
-        self._app = make_app(broker_url)
-        self._redis = redis.Redis.from_url(client_url(broker_url), socket_timeout=2, socket_connect_timeout=2)
+        self._app = make_app(broker_url, patience=PATIENCE)
+        self._redis = redis.Redis.from_url(client_url(broker_url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
 
     def ring(self, queue: str) -> bool:
         """One ring: one claim by one free slot. False when the broker does not answer."""

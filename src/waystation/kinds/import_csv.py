@@ -20,7 +20,7 @@ from waystation.model import SQL_TYPES, Column, Dataset
 from waystation.sdk import Checkpoint, Context, Look, Steps, task
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
-LONGEST_STEP, SHORTEST_STEP = 0.25, 0.10  # seconds that a step aims to stay between
+LONGEST_STEP, SHORTEST_STEP = 0.16, 0.06  # seconds that a step aims to stay between: a pause waits for half of one
 
 SMALL = 2**20  # bytes of a file that is imported within about a second
 SMALL_FIRST = 10  # its priority

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, BinaryIO
+from io import RawIOBase
+from typing import Any
 from uuid import UUID
 
 from waystation.storage.files import Files, room
+
+BUFFER = 2**20  # bytes that are collected before they are written
 
 
 class Result:
@@ -26,7 +29,8 @@ class Result:
         self._files, self._task, self._attempt = files, task, attempt
         self._segments: list[list[int]] = [list(s) for s in (known or {}).get("segments", [])]
         self._hash = None if self._segments else hashlib.sha256()
-        self._file: BinaryIO | None = None
+        self._file: RawIOBase | None = None
+        self._buffer = bytearray()
         if self._segments and (known or {}).get("released"):
             number, size = self._segments[-1]
             self._file = files.adopt_segment(task, number, attempt, name, size)
@@ -36,21 +40,32 @@ class Result:
 
     def write(self, data: bytes) -> None:
         """Append bytes. Raises DiskFull when there is no room."""
-        with room():
-            if self._file is None:
-                self._file = self._files.open_segment(self._task, self._attempt, self.name)
-                self._segments.append([self._attempt, 0])
-            self._file.write(data)
-        if self._hash is not None:
-            self._hash.update(data)
+        if self._file is None:
+            self._file = self._files.open_segment(self._task, self._attempt, self.name)
+            self._segments.append([self._attempt, 0])
+        self._buffer += data
         self._segments[-1][1] += len(data)
         self.size += len(data)
+        if len(self._buffer) >= BUFFER:
+            self._empty()
+
+    def _empty(self) -> None:
+        # Written by hand and not by a buffered file, whose close would try again what failed for want of room.
+        if self._file is None:
+            return
+        if self._hash is not None:
+            self._hash.update(self._buffer)
+        with room(), memoryview(self._buffer) as view:
+            at = 0
+            while at < len(view):
+                at += self._file.write(view[at:]) or 0
+        self._buffer.clear()
 
     def flush(self) -> None:
-        """On the disk for good: called before each checkpoint."""
+        """On the disk for good: called before each checkpoint. Raises DiskFull when there is no room."""
         if self._file is not None:
+            self._empty()
             with room():
-                self._file.flush()
                 os.fsync(self._file.fileno())
 
     def describe(self, *, released: bool = False) -> dict[str, Any]:
@@ -63,7 +78,7 @@ class Result:
 
     @property
     def sha256(self) -> str | None:
-        """Known without reading the file again if this attempt wrote all of it."""
+        """Known without reading the file again if this attempt wrote all of it; as of the last flush."""
         return self._hash.hexdigest() if self._hash is not None else None
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -116,14 +117,14 @@ class Files:
         """Where this attempt writes its part of a result."""
         return self.segments / str(task) / f"{attempt}-{name}"
 
-    def open_segment(self, task: UUID, attempt: int, name: str) -> BinaryIO:
-        """A new segment of this attempt."""
+    def open_segment(self, task: UUID, attempt: int, name: str) -> RawIOBase:
+        """A new segment of this attempt, without a buffer."""
         path = self.segment(task, attempt, name)
         with room():
             path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("wb")
+            return path.open("wb", buffering=0)
 
-    def adopt_segment(self, task: UUID, old: int, new: int, name: str, size: int) -> BinaryIO | None:
+    def adopt_segment(self, task: UUID, old: int, new: int, name: str, size: int) -> RawIOBase | None:
         """Go on in the segment of an attempt that gave its task back of its own will; None if it is not there.
 
         A second name for the same file, not a move: should this attempt die before its first checkpoint, the row still
@@ -135,7 +136,7 @@ class Files:
             os.link(source, target)
         except FileNotFoundError:
             return None
-        file = target.open("r+b")
+        file = target.open("r+b", buffering=0)
         file.truncate(size)
         file.seek(size)
         return file
