@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST_VALUE = 200  # characters of a value that a reject shows
 _BLOCK = 64 * 1024  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(NamedTuple):
     """A record that was not taken, and why.
 
     `line` and `record` count from 1 in the file (the line where the record begins; records without the header). `column` is
@@ -43,6 +42,11 @@ def storable(value: str) -> str:
     if "\0" not in value and value.isprintable():  # surrogates, which stand for bad bytes, are not printable
         return value
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+def storable_fields(fields: Sequence[str]) -> tuple[str, ...]:
+    """`storable` of each; at once where nothing is to be done."""
+    return tuple(fields) if "".join(fields).isprintable() else tuple(map(storable, fields))
 
 
 def rejects_csv(header: Sequence[str], rows: Iterable[Reject]) -> Iterator[bytes]:

@@ -94,6 +94,7 @@ def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None
                 raise AbortedOnError(f"Line {first.line} is bad, and on_error is abort: {first.error}.", line=first.line)
             batch.add(
                 made.data,
+                binary=made.binary,
                 start=chunk.start,
                 end=chunk.end,
                 first_row=cursor["record"],

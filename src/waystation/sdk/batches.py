@@ -47,16 +47,18 @@ class BatchWriter:
         bad: int,
         zones: dict[str, Any],
         rejects: Iterable[tuple[int, int, str | None, str, str, list[str]]] = (),
+        binary: bool = False,
     ) -> None:
-        """Add one chunk of a file: its good rows as COPY text (with `_batch` and `_row` first), its bad ones, its ledger row.
+        """Add one chunk of a file: its good rows as a COPY stream (`_batch` and `_row` first), its bad ones, its ledger row.
 
+        binary: whether `data` is in COPY's binary format (head and end included); else it is in its text format.
         start, end: byte offsets in the file. first_row, last_row: record numbers. line: of its first record.
         zones: {date column: [least, greatest]}. rejects: (record, line, column, value, reason, fields).
         The rows and the checkpoint that follows are lost together or not at all, so their commit need not wait for the disk.
         """
         self._db.execute("SET LOCAL synchronous_commit = off")
         if good:
-            datasets.copy_in(self._db, self._staged, data)
+            datasets.copy_in(self._db, self._staged, data, binary=binary)
             datasets.summarize(self._db, self._staged)
         if bad:
             datasets.add_rejects(self._db, self._staged, rejects)

@@ -141,10 +141,11 @@ def _id(row: Row | None) -> int:
     return int(row["id"])
 
 
-def copy_in(connection: Connection, batch: Staged, data: bytes) -> None:
-    """Add rows, given as COPY text with `_batch` and `_row` before the batch's own columns."""
+def copy_in(connection: Connection, batch: Staged, data: bytes, *, binary: bool = False) -> None:
+    """Add rows with `_batch` and `_row` before the batch's own columns: all of a COPY stream, in text or `binary` format."""
     names = sql.SQL(", ").join(sql.Identifier(n) for n in ("_batch", "_row", *(c.name for c in batch.columns)))
-    query = sql.SQL("COPY {} ({}) FROM STDIN").format(_part_table(batch.relation), names)
+    form = sql.SQL("binary" if binary else "text")
+    query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(_part_table(batch.relation), names, form)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         copy.write(data)
 

@@ -1,26 +1,16 @@
-"""What the tests of this folder share: read a whole CSV the way an import does, and undo COPY's escapes."""
+"""What the tests of this folder share: read a whole CSV the way an import does."""
 
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import dataclass, field
 
+from tests.unit.csvio.rows import copy_rows
+from waystation.csvio import encode as chosen
 from waystation.csvio.chunks import read_chunk
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.encode import ColumnPlan, encode
+from waystation.csvio.encoded import ColumnPlan, Encode
 from waystation.csvio.rejects import Reject
-
-_ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
-
-
-def copy_rows(data: bytes) -> list[list[str | None]]:
-    """The rows that COPY would read from text format."""
-    assert not data or data.endswith(b"\n")
-    return [
-        [None if cell == "\\N" else re.sub(r"\\(.)", lambda m: _ESCAPES[m[0]], cell) for cell in line.split("\t")]
-        for line in data.decode().split("\n")[:-1]
-    ]
 
 
 @dataclass
@@ -35,7 +25,15 @@ class Everything:
 
 
 def read_all(
-    data: bytes, dialect: Dialect, plans: list[ColumnPlan], *, width: int, target: int = 2**20, start: int = 0, line: int = 1
+    data: bytes,
+    dialect: Dialect,
+    plans: list[ColumnPlan],
+    *,
+    width: int,
+    target: int = 2**20,
+    start: int = 0,
+    line: int = 1,
+    encode: Encode = chosen.encode,
 ) -> Everything:
     """Chunk by chunk from `start`, with the numbers carried on as an import carries them."""
     source, found, at = io.BytesIO(data), Everything(), start
@@ -53,7 +51,7 @@ def read_all(
         )
         assert made.rows_good + made.rows_bad == made.records
         assert made.rows_bad == len(made.rejects)
-        found.rows += copy_rows(made.data)
+        found.rows += copy_rows(made, plans)
         found.rejects += made.rejects
         found.records += made.records
         found.lines += made.lines

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.csvio.rows import each_encoder
 from tests.unit.csvio.test_types import GOOD
 from waystation.csvio.column import escape
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.encode import ColumnPlan, encode
+from waystation.csvio.encoded import ColumnPlan, Encode
 from waystation.csvio.types import TYPES
 from waystation.local import Servers
 
@@ -52,14 +53,16 @@ def test_every_value_that_a_type_takes_is_one_for_postgresql(servers: Servers, k
         taken()
 
 
-def test_free_text_comes_back_as_it_was(servers: Servers) -> None:
+@each_encoder
+def test_free_text_comes_back_as_it_was(servers: Servers, encode: Encode) -> None:
     assert servers.database_url
     cells = ["\\", "\\N", "a\tb", "a\nb", "a\r\nb", "\\.", "\b\f\v\x7f", "é€😀", "''"]
     file = "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells))
     plans = [ColumnPlan(0, "v", "text"), ColumnPlan(1, "n", "bigint")]
     made = encode(file.encode(), Dialect(), plans, width=2, batch=1, first_record=1, first_line=1)
     with psycopg.connect(servers.database_url) as connection:
-        connection.execute("CREATE TEMP TABLE t (_batch int, _row bigint, v text, n bigint)")
-        with connection.cursor().copy("COPY t FROM STDIN") as copy:
+        connection.execute("CREATE TEMP TABLE t (_batch bigint, _row bigint, v text, n bigint)")
+        form = "binary" if made.binary else "text"
+        with connection.cursor().copy(f"COPY t FROM STDIN (FORMAT {form})".encode()) as copy:
             copy.write(made.data)
         assert connection.execute("SELECT v FROM t ORDER BY n").fetchall() == [(cell,) for cell in cells]

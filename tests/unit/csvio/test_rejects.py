@@ -6,7 +6,7 @@ import csv
 import io
 
 from tests.unit.csvio.reading import read_all
-from waystation.csvio.encode import ColumnPlan
+from waystation.csvio.encoded import ColumnPlan
 from waystation.csvio.infer import infer
 from waystation.csvio.rejects import Reject, rejects_csv
 from waystation.csvio.sniff import sniff

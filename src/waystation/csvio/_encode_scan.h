@@ -1,0 +1,87 @@
+/* Looking for bytes, eight at a time: line ends, delimiters and quotes; and the first byte that is no text. */
+#ifndef WAYSTATION_SCAN_H
+#define WAYSTATION_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+static inline uint64_t eight(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return word;
+}
+
+/* A high bit where a byte of `word` is zero. The lowest bit that is set is always right; those above it may not be. */
+static inline uint64_t zeros(uint64_t word)
+{
+    return (word - ONES) & ~word & HIGHS;
+}
+
+/* The first of three bytes in [at, end), or end. */
+static inline const uint8_t *find3(const uint8_t *at, const uint8_t *end, uint8_t a, uint8_t b, uint8_t c)
+{
+    const uint64_t all_a = ONES * a, all_b = ONES * b, all_c = ONES * c;
+    for (; end - at >= 8; at += 8) {
+        const uint64_t word = eight(at);
+        const uint64_t hits = zeros(word ^ all_a) | zeros(word ^ all_b) | zeros(word ^ all_c);
+        if (hits) {
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            return at + (__builtin_ctzll(hits) >> 3);
+#else
+            break;
+#endif
+        }
+    }
+    while (at < end && *at != a && *at != b && *at != c)
+        at++;
+    return at;
+}
+
+/* The length of the UTF-8 character at `at`, which is no ASCII; 0 if it is none (too long a form, a surrogate, cut …). */
+static inline size_t utf8_length(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t lead = *at;
+    const size_t left = (size_t)(end - at);
+    if (lead < 0xC2 || lead > 0xF4 || left < 2)
+        return 0;
+    const uint8_t second = at[1];
+    if (lead < 0xE0)
+        return (second & 0xC0) == 0x80 ? 2 : 0;
+    const uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (second < low || second > high || left < 3 || (at[2] & 0xC0) != 0x80)
+        return 0;
+    if (lead < 0xF0)
+        return 3;
+    return left > 3 && (at[3] & 0xC0) == 0x80 ? 4 : 0;
+}
+
+/* The first byte in [at, end) that is NUL or not UTF-8, or end. */
+static const uint8_t *find_no_text(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end) {
+        /* A byte that is zero or above 127 shows in the high bits, of itself or of itself less one. */
+        while (end - at >= 32) {
+            const uint64_t a = eight(at), b = eight(at + 8), c = eight(at + 16), d = eight(at + 24);
+            if ((a | (a - ONES) | b | (b - ONES) | c | (c - ONES) | d | (d - ONES)) & HIGHS)
+                break;
+            at += 32;
+        }
+        /* Then by single characters, for as long as a block may have been. */
+        const uint8_t *stop = end - at > 32 ? at + 32 : end;
+        while (at < stop) {
+            size_t length = *at >= 0x80 ? utf8_length(at, end) : *at != 0;
+            if (!length)
+                return at;
+            at += length;
+        }
+    }
+    return end;
+}
+
+#endif
