@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from waystation import logs
 from waystation.cli.session import Session, local, shared_options
 from waystation.errors import NotFound, PortTaken
 from waystation.settings import Settings
@@ -52,6 +51,7 @@ def up(session: Session, home: str | None, host: str | None, port: int | None, h
     One line says when all is ready. Ctrl-C or SIGTERM ends everything: running tasks finish their step, keep their place and
     go on at the next start.
     """
+    from waystation import logs
     from waystation.cli.crew import Crew
 
     settings = Settings.from_env(home=home, host=host, port=port)
@@ -77,6 +77,7 @@ def up(session: Session, home: str | None, host: str | None, port: int | None, h
 @local
 def web(session: Session, host: str | None, port: int | None, parent: int | None, announce: int | None) -> None:
     """Serve the API and the page, without a worker."""
+    from waystation import logs
     from waystation.web.serve import serve
 
     if parent is not None:
@@ -115,6 +116,7 @@ def worker(session: Session, drain: bool, parent: int | None) -> None:
             session.json({"draining": pid})
         session.say(f"The worker (process {pid}) finishes its steps and ends.")
         return
+    from waystation import logs
     from waystation.wiring import run_worker
 
     if parent is not None:
