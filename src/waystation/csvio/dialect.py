@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
+
+# The module's own limit (128 KiB) would raise in the middle of a file; records are bounded by read_chunk instead.
+csv.field_size_limit(2**31 - 1)
 
 
 class CsvFormat(TypedDict):

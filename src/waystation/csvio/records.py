@@ -14,9 +14,6 @@ from typing import NamedTuple
 
 from waystation.csvio.dialect import Dialect
 
-# The module's own limit (128 KiB) would raise in the middle of a file; records are bounded by read_chunk instead.
-csv.field_size_limit(2**31 - 1)
-
 
 class Record(NamedTuple):
     """One record: its fields as Latin-1, the offset just after it, and the lines read up to there."""

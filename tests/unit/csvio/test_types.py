@@ -48,6 +48,7 @@ BAD = {
         "1e-400": "'1e-400' is too small for a double",
         "0x10": "'0x10' is not a number",
         "e5": "'e5' is not a number",
+        "ınf": "'ınf' is not a number",
     },
     "boolean": {"maybe": "'maybe' is neither true nor false", "2": "'2' is neither true nor false"},
     "date": {

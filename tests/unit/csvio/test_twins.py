@@ -1,0 +1,175 @@
+"""The compiled encoder makes of any bytes what the plain one makes, and PostgreSQL reads the same rows from both."""
+
+from __future__ import annotations
+
+import csv
+import io
+import locale
+import os
+import subprocess
+import sys
+import threading
+
+import psycopg
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.csvio.rows import ENCODERS, needs_compiled
+from tests.unit.csvio.twins import HARD, compare
+from waystation.csvio.dialect import Dialect
+from waystation.csvio.encoded import ColumnPlan
+from waystation.csvio.types import TYPES
+from waystation.local import Servers
+
+pytestmark = needs_compiled
+COMMA = Dialect()
+
+dialects = st.builds(Dialect, delimiter=st.sampled_from(",;\t|e.- 5"), quote=st.sampled_from("\"'"))
+words = [cell.encode() for cells in HARD.values() for cell in cells]
+odd = [b"\xe9", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80", b"\xf0\x9f\x98", b"\0", b"\x80"]
+marks = [b",", b",", b";", b'"', b'"', b"'", b"\n", b"\n", b"\r", b"\r\n", b'""', b'","']
+pieces = st.lists(st.sampled_from([*words, *odd, *marks * 8]), max_size=60).map(b"".join)
+files = st.one_of(pieces, pieces, st.binary(max_size=80))
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> tuple[list[ColumnPlan], int]:
+    """Columns for records of some width: any types, in any order, some left out, some taken twice."""
+    width = draw(st.integers(1, 5))
+    places = draw(st.lists(st.integers(0, width - 1), max_size=6))
+    kinds = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=len(places), max_size=len(places)))
+    return [ColumnPlan(at, f"c{at}", kind) for at, kind in zip(places, kinds, strict=True)], width
+
+
+@settings(max_examples=2500, deadline=None)
+@given(data=files, dialect=dialects, planned=plans(), first=st.sampled_from([1, 2**33]))
+@example(data=b'"a\r\n', dialect=COMMA, planned=([], 1), first=1)
+@example(data=b'"\xc3"\xa9', dialect=COMMA, planned=([], 1), first=1)
+@example(data=b'a,"b"c,"d\n\xff', dialect=COMMA, planned=([], 3), first=1)
+def test_any_bytes(data: bytes, dialect: Dialect, planned: tuple[list[ColumnPlan], int], first: int) -> None:
+    compare(data, dialect, planned[0], planned[1], first=first)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(data=st.data(), ends=st.sampled_from(["\n", "\r\n", "\r"]), every=st.booleans())
+def test_tables_of_hard_cells(data: st.DataObject, ends: str, every: bool) -> None:
+    kinds = data.draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=5))
+    numbers = st.from_regex(r"-?[0-9]{0,25}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
+    cells = [
+        st.one_of(st.sampled_from([*HARD[kind], ""]), *([numbers] if kind in ("numeric", "double") else [])) for kind in kinds
+    ]
+    rows = data.draw(st.lists(st.tuples(*cells), max_size=12))
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator=ends, quoting=csv.QUOTE_ALL if every else csv.QUOTE_MINIMAL).writerows(rows)
+    plan = [ColumnPlan(n, f"c{n}", kind) for n, kind in enumerate(kinds)]
+    assert compare(out.getvalue().encode(), COMMA, plan, len(kinds)) == len(rows)
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_each_hard_cell_of_each_type(kind: str) -> None:
+    for cell in {cell for cells in HARD.values() for cell in cells}:
+        for quoted in (f'"{cell}"', cell):
+            compare(quoted.encode(), COMMA, [ColumnPlan(0, "v", kind)], 1)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(number=st.floats(allow_nan=False), digits=st.integers(1, 30))
+def test_doubles_are_rounded_as_python_rounds_them(number: float, digits: int) -> None:
+    plan = [ColumnPlan(0, "v", "double")]
+    compare(f"{number!r}\n{number:.{digits}e}\n{number:.{digits}g}\n".encode(), COMMA, plan, 1)
+
+
+@pytest.mark.parametrize("whole", ["", "1" * 131_072, "1" * 131_073])
+@pytest.mark.parametrize("fraction", ["", "." + "7" * 16_383, "." + "7" * 16_384, "." + "0" * 16_383])
+def test_numerics_of_very_many_digits(whole: str, fraction: str) -> None:
+    compare(f"-{whole or '0'}{fraction}\n".encode(), COMMA, [ColumnPlan(0, "v", "numeric")], 1)
+
+
+def test_postgresql_reads_the_same_rows_from_both(servers: Servers) -> None:
+    kinds = sorted(TYPES)
+    longest = max(map(len, HARD.values()))
+    extremes = {"numeric": ["1" * 131_072 + "." + "7" * 16_383, "-0." + "0" * 16_382 + "1"]}
+    columns = [[*HARD[kind], *extremes.get(kind, [])] for kind in kinds]
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    for at, column in enumerate(columns):  # each cell in a row of its own, so that a bad one costs no good one
+        writer.writerows([cell if n == at else "" for n in range(len(kinds))] for cell in column)
+    plan = [ColumnPlan(n, f"c{n}", kind) for n, kind in enumerate(kinds)]
+    assert servers.database_url
+    with psycopg.connect(servers.database_url) as connection:
+        counts = []
+        for name, encode in ENCODERS.items():
+            fields = ", ".join(f"c{n} {TYPES[kind].sql}" for n, kind in enumerate(kinds))
+            connection.execute(f"CREATE TEMP TABLE {name} (_batch bigint, _row bigint, {fields})".encode())
+            made = encode(out.getvalue().encode(), COMMA, plan, width=len(kinds), batch=-1, first_record=1, first_line=1)
+            with connection.cursor().copy(
+                f"COPY {name} FROM STDIN (FORMAT {'binary' if made.binary else 'text'})".encode()
+            ) as copy:
+                copy.write(made.data)
+            counts.append(made.rows_good)
+        differing = "SELECT p, c FROM plain p FULL JOIN compiled c USING (_row) WHERE p::text IS DISTINCT FROM c::text"
+        assert connection.execute(differing.encode()).fetchall() == []
+        assert connection.execute(b"SELECT count(*) FROM compiled").fetchone() == (counts[0],)
+        assert counts[0] == counts[1] > longest
+
+
+def test_a_type_that_is_not_compiled_yet_is_left_to_the_plain_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TYPES, "later", TYPES["bigint"])
+    plan = [ColumnPlan(0, "v", "later")]
+    made = ENCODERS["compiled"](b"1\nx\n", COMMA, plan, width=1, batch=1, first_record=1, first_line=1)
+    assert (made.binary, made.rows_good, made.rows_bad) == (False, 1, 1)
+
+
+def test_a_wrong_call_is_refused() -> None:
+    encode = ENCODERS["compiled"]
+    with pytest.raises(IndexError):
+        encode(b"1\n", COMMA, [ColumnPlan(1, "v", "text")], width=1, batch=1, first_record=1, first_line=1)
+    with pytest.raises(ValueError, match="dialect"):
+        encode(b"1\n", Dialect(delimiter='"'), [], width=1, batch=1, first_record=1, first_line=1)
+
+
+def test_other_threads_run_during_the_pass() -> None:
+    chunk = b"1,2020-01-01,abc\n" * 2_000_000
+    plan = [ColumnPlan(0, "a", "bigint"), ColumnPlan(1, "b", "date"), ColumnPlan(2, "c", "text")]
+    began, ended = threading.Event(), threading.Event()
+    seen: list[None] = []
+
+    def count() -> None:
+        began.set()
+        while not ended.is_set():
+            seen.append(None)
+
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    counter = threading.Thread(target=count)
+    counter.start()
+    try:
+        began.wait()
+        before = len(seen)
+        ENCODERS["compiled"](chunk, COMMA, plan, width=3, batch=1, first_record=1, first_line=1)
+        assert len(seen) > before + 10_000  # held all the time, the lock would have let next to nothing through
+    finally:
+        ended.set()
+        counter.join()
+        sys.setswitchinterval(switch)
+
+
+def test_a_comma_as_decimal_sign_changes_nothing() -> None:
+    before = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+    except locale.Error:
+        pytest.skip("this machine has no German locale")
+    try:
+        compare(b"0.12345678901234567890123\n1.5e300\n", COMMA, [ColumnPlan(0, "v", "double")], 1)
+    finally:
+        locale.setlocale(locale.LC_NUMERIC, before)
+
+
+@pytest.mark.parametrize(("wanted", "which"), [("plain", "plain"), ("", "compiled")])
+def test_the_plain_encoder_can_be_asked_for(wanted: str, which: str) -> None:
+    code = "from waystation.csvio.encode import ENCODER; print(ENCODER)"
+    environ = {**os.environ, "WAYSTATION_ENCODER": wanted}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [which]
