@@ -5,15 +5,15 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench clean
+.PHONY: help setup demo up test check docs bench sanitize clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment and install everything into it
 
 # uv is faster where it is installed; where it is not, or can't reach its index, the standard venv and pip do the same.
-$(READY): pyproject.toml
+$(READY): pyproject.toml setup.py $(wildcard src/waystation/csvio/_encode*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Waystation needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@{ command -v uv >/dev/null && uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV) \
@@ -45,5 +45,8 @@ docs: $(READY) ## write anew the pages of docs/ that are made from code
 bench: $(READY) ## peak memory of web and worker for a 100 MB and a 1 GB import (minutes, 4 GB of disk)
 	@$(BIN)/python benchmarks/memory.py
 
+sanitize: $(READY) ## watch the memory of the compiled encoder: its tests, and a minute of spoilt files (needs gcc or clang)
+	@$(BIN)/python -m tests.unit.csvio.sanitize
+
 clean: ## remove the virtual environment and the caches (never the state folder)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/csvio/*.so
