@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
 from tests.support import wait_until
 from waystation.web.app import create_app
@@ -57,7 +58,7 @@ def imported(client: FlaskClient, data: bytes = PEOPLE, **fields: str) -> dict[s
     return task
 
 
-def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+def problem(response: Response, status: int, code: str) -> dict[str, Any]:
     """The problem that an answer is, checked for all that every problem has."""
     said: dict[str, Any] = response.get_json()
     assert (response.status_code, said.get("code")) == (status, code), said

@@ -89,13 +89,15 @@ class Hub:
         """How many listen."""
         return len(self._listeners)
 
-    def stream(self, listener: Listener, *, longest: float = LONGEST) -> Iterator[str]:
-        """The text of one stream, until it has lasted `longest` seconds or the process ends."""
+    def stream(
+        self, listener: Listener, gone: Callable[[], bool] = lambda: False, *, longest: float = LONGEST
+    ) -> Iterator[str]:
+        """The text of one stream, until it has lasted `longest` seconds, its reader is `gone`, or the process ends."""
         end = time.monotonic() + longest
         sent = spoke = time.monotonic() - EVERY
         try:
             yield "retry: 1000\n\n"
-            while not self.ending and time.monotonic() < end:
+            while not self.ending and time.monotonic() < end and not gone():
                 tasks, mark = self._take(listener, not_before=sent + EVERY)
                 now = time.monotonic()
                 if tasks:

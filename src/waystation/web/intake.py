@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any
 
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
@@ -40,14 +41,11 @@ def _raw(
 ) -> tuple[UploadWriter, Policies]:
     policies = check(RawUpload, values)  # before the body is read: a wrong query need not wait for gigabytes
     _, options = parse_options_header(request.headers.get("Content-Disposition", ""))
-    first = request.stream.read(BLOCK)
-    if not first and not request.content_type:
-        raise NoFile
     writer = stack.enter_context(control.receive(policies.name or options.get("filename") or "data.csv", actor=actor))
-    block = first
-    while block:
+    for block in _blocks(request):
         writer.write(block)
-        block = request.stream.read(BLOCK)
+    if writer.size == 0 and not request.content_type:
+        raise NoFile
     return writer, policies
 
 
@@ -87,6 +85,24 @@ def _multipart(
     return writer, check(MultipartUpload, {**values, "file": ""})
 
 
+def _blocks(request: Request) -> Iterator[bytes]:
+    """The body as it comes in. Raises MalformedBody when it breaks off: a server hands on what came before as if that were
+    all, and half a file must not pass for a whole one."""
+    came = 0
+    try:
+        while block := request.stream.read(BLOCK):
+            came += len(block)
+            yield block
+    except (OSError, ClientDisconnected) as error:
+        raise _broken(came) from error
+    if request.content_length is not None and came != request.content_length:
+        raise _broken(came)
+
+
+def _broken(came: int) -> MalformedBody:
+    return MalformedBody(f"The upload broke off after {came} bytes.", remedy="Send it again.")
+
+
 def _events(request: Request) -> Iterator[Event]:
     """The parts of a multipart body as they come in, up to its end; MalformedBody for a body that has none."""
     boundary = request.mimetype_params.get("boundary", "")
@@ -94,15 +110,12 @@ def _events(request: Request) -> Iterator[Event]:
         raise MalformedBody("The Content-Type multipart/form-data names no boundary.")
     decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=BLOCK + MAX_JSON, max_parts=MAX_PARTS)
     try:
-        while True:
-            block = request.stream.read(BLOCK)
-            decoder.receive_data(block or None)
+        for block in chain(_blocks(request), [None]):
+            decoder.receive_data(block)
             event = decoder.next_event()
             while not isinstance(event, NeedData | Epilogue):
                 yield event
                 event = decoder.next_event()
-            if isinstance(event, Epilogue):
-                return
     except RequestEntityTooLarge as error:
         raise TooLarge(f"A part's head is too large, or there are more than {MAX_PARTS} parts.") from error
     except ValueError as error:

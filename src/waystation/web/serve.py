@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -28,19 +29,16 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
     """A gunicorn worker that ends its live streams when it is asked to end: they would keep it for minutes."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM."""
-        self._end_streams()
-        super().handle_exit(sig, frame)
-
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT and SIGQUIT."""
-        self._end_streams()
-        super().handle_quit(sig, frame)
-
-    def _end_streams(self) -> None:
+        """SIGTERM: take no more, finish what is open."""
         app = getattr(self, "wsgi", None)
         if isinstance(app, Flask):
             doorstep_of(app).hub.ending = True
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT and SIGQUIT: the same. gunicorn's own way shuts the thread pool down in the signal handler, which waits for
+        ever for the pool's lock when the signal came while a request was being handed to it."""
+        self.handle_exit(sig, frame)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -99,10 +97,12 @@ def serve(settings: Settings, on_ready: OnReady = lambda host, port: None) -> No
 
     It is called in the forked process. Raises SystemExit with the exit code of the error that kept it from starting.
     """
-    server = Server(settings, on_ready)
+    server, parent = Server(settings, on_ready), os.getpid()
     try:
         server.run()
     except SystemExit as leaving:
+        if os.getpid() != parent:  # the forked process ends here too, and its parent reads its code
+            raise
         if not leaving.code:
             return
         raise SystemExit(server.notes[0] or Unavailable.exit_code) from None

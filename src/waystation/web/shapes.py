@@ -108,7 +108,7 @@ def task_url(task: Task) -> str:
 
 
 def _result(task: Task, url: str) -> dict[str, Any] | None:
-    if task.result is None:
+    if task.result is None or task.state not in (State.SUCCEEDED, State.UNDONE):
         return None
     facts = {name: value for name, value in task.result.items() if name != "file"}
     file = task.result.get("file")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
+
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
@@ -25,7 +28,25 @@ def listen() -> ResponseReturnValue:
     listener that comes again with Last-Event-ID (as browsers do) misses nothing, but may see a change twice."""
     hub = current.hub()
     listener = hub.join(current.house().settings.sse_clients, request.headers.get("Last-Event-ID"))
-    response = Response(hub.stream(listener), mimetype="text/event-stream")
+    response = Response(hub.stream(listener, _gone()), mimetype="text/event-stream")
     response.call_on_close(lambda: hub.leave(listener))  # also when the stream never began
     response.headers["X-Accel-Buffering"] = "no"
     return response
+
+
+def _gone() -> Callable[[], bool]:
+    """Whether the reader has hung up. A write tells it only at the second heartbeat after, and keeps a place as long."""
+    names = ("gunicorn.socket", "werkzeug.socket")
+    connection = next((request.environ[n] for n in names if n in request.environ), None)
+
+    def gone() -> bool:
+        if not isinstance(connection, socket.socket):
+            return False
+        try:
+            return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    return gone

@@ -1,0 +1,258 @@
+"""The real server: gunicorn in a process of its own, live streams, long uploads, and an end that leaves nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support import wait_until
+from waystation.settings import Settings
+from waystation.wiring import House
+
+SERVE = """
+import sys
+from waystation.settings import Settings
+from waystation.web.serve import serve
+serve(Settings.from_env(), lambda host, port: print(f"ready {host} {port}", flush=True))
+"""
+Serve = Callable[..., "Served"]
+
+
+class Served:
+    """A web server in a process of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SERVE],
+            env={**os.environ, **settings.environ()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        heard, _, _ = select.select([self.process.stdout], [], [], 60)
+        assert heard, "the server says nothing"
+        self.line = self.process.stdout.readline()
+        self.port = int(self.line.split()[2]) if self.line else 0
+
+    def end(self, by: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Ask it to end: its exit code, and what else it printed."""
+        if self.process.poll() is None:
+            self.process.send_signal(by)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> tuple[int, Any]:
+        """One request: its status and its JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read() or b"null")
+        finally:
+            connection.close()
+
+    @contextmanager
+    def listen(self, **headers: str) -> Iterator[http.client.HTTPResponse]:
+        """A live stream."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", "/events", headers=headers)
+        response = connection.getresponse()
+        try:
+            yield response
+        finally:
+            response.close()
+            connection.close()
+
+
+def next_event(stream: http.client.HTTPResponse) -> dict[str, str]:
+    """The next event of a stream, comments and retry times passed over."""
+    event: dict[str, str] = {}
+    while True:
+        line = stream.readline().decode()
+        assert line, "the stream has ended"
+        name, _, value = line.rstrip("\n").partition(": ")
+        if name:
+            event[name] = value
+        elif "data" in event:
+            return event
+        else:
+            event = {}
+
+
+@pytest.fixture
+def serve_it(house: House) -> Iterator[Serve]:
+    """Start servers on the test's house, each on a free port; they are ended with the test."""
+    started: list[Served] = []
+
+    def start(**given: Any) -> Served:
+        started.append(Served(house.settings.model_copy(update={"port": 0, **given})))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.end()
+
+
+def test_one_line_when_ready_and_a_clean_end(serve_it: Serve) -> None:
+    for by in (signal.SIGTERM, signal.SIGINT):
+        served = serve_it()
+        assert served.line == f"ready 127.0.0.1 {served.port}\n"
+        family = psutil.Process(served.process.pid).children(recursive=True)
+        assert served.ask("GET", "/healthz") == (200, {"status": "alive", "parts": {}})
+        assert served.end(by) == (0, "", "")
+        assert not [p for p in family if p.is_running()]
+
+
+def test_a_killed_child_is_replaced_without_a_second_line(serve_it: Serve) -> None:
+    served = serve_it()
+    (child,) = psutil.Process(served.process.pid).children()
+    child.kill()
+
+    def serves_again() -> bool:
+        try:
+            return served.ask("GET", "/healthz")[0] == 200
+        except OSError:
+            return False
+
+    wait_until(lambda: [p.pid for p in psutil.Process(served.process.pid).children()] not in ([], [child.pid]), 20)
+    assert wait_until(serves_again, 20)
+    code, out, _ = served.end()
+    assert (code, out) == (0, "")
+
+
+def test_what_keeps_it_from_starting_is_said_in_a_sentence(house: House) -> None:
+    settings = house.settings.model_copy(update={"port": 0, "kinds": ("no.such.module",)})
+    served = Served(settings)
+    code, out, err = served.end()
+    assert (served.line, out, code) == ("", "", 8)
+    assert "no.such.module" in err
+    assert "Traceback" not in err
+
+
+def test_a_stream_tells_of_changes_and_goes_on_where_it_broke(house: House, serve_it: Serve) -> None:
+    served = serve_it()
+    with served.listen() as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        task, _ = house.control.submit("generate", {"rows": 10}, actor="ada")
+        event = next_event(stream)
+        assert event["event"] == "tasks"
+        assert [(t["task_id"], t["status"]) for t in json.loads(event["data"])] == [(str(task.id), "queued")]
+    missed, _ = house.control.submit("generate", {"rows": 11}, actor="bob")  # while nobody listens
+    with served.listen(**{"Last-Event-ID": event["id"]}) as stream:
+        again = json.loads(next_event(stream)["data"])
+        assert str(missed.id) in [t["task_id"] for t in again]
+        house.control.act("stop", missed.id, actor="bob")  # type: ignore[arg-type]
+        later = json.loads(next_event(stream)["data"])
+        assert (str(missed.id), "stopped") in [(t["task_id"], t["status"]) for t in later]
+
+
+def test_every_change_between_two_looks_comes_in_one_message_with_the_newest_of_each(house: House, serve_it: Serve) -> None:
+    served = serve_it()
+    with served.listen() as stream:
+        made = [house.control.submit("generate", {"rows": n + 1}, actor="ada")[0] for n in range(30)]
+        for task in made:
+            house.control.act("pause", task.id, actor="ada")  # type: ignore[arg-type]
+        last: dict[str, str] = {}
+        messages = 0
+        while sum(status == "paused" for status in last.values()) < 30:
+            last.update({t["task_id"]: t["status"] for t in json.loads(next_event(stream)["data"])})
+            messages += 1
+        assert messages <= 6
+        assert set(last) == {str(t.id) for t in made}
+
+
+def test_streams_are_capped_and_a_place_is_freed_when_one_ends(serve_it: Serve) -> None:
+    served = serve_it(sse_clients=2)
+    with served.listen() as one, served.listen() as two:
+        assert (one.status, two.status) == (200, 200)
+        one.readline(), two.readline()
+        status, said = served.ask("GET", "/events")
+        assert (status, said["code"]) == (503, "too-many-streams")
+        assert served.ask("GET", "/tasks/")[0] == 200
+
+    def has_place() -> bool:
+        with served.listen() as stream:
+            return stream.status == 200
+
+    wait_until(has_place, 5, every=0.2)
+
+
+def test_an_id_that_no_stream_gave_is_refused(serve_it: Serve) -> None:
+    served = serve_it()
+    for id in ("yesterday", "9" * 40):
+        assert served.ask("GET", "/events", headers={"Last-Event-ID": id})[0] == 422
+
+
+def test_open_streams_do_not_hold_up_the_end(serve_it: Serve) -> None:
+    served = serve_it()
+    with served.listen() as stream:
+        stream.readline()
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(timeout=10) == 0
+
+
+def rss(process: psutil.Process) -> int:
+    """The most memory that a process has ever used, in kB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
+@pytest.mark.parametrize("kind", ["multipart", "raw", "chunked"])
+def test_an_upload_is_taken_in_constant_memory(serve_it: Serve, house: House, kind: str) -> None:
+    served = serve_it()
+    (child,) = psutil.Process(served.process.pid).children()
+    block = b"".join(b"%07d,%s\n" % (n, b"x" * 90) for n in range(10_000))
+    blocks = 60  # about 60 MB
+    small = served.ask("POST", "/tasks/upload", b"n,word\n" + block, {"Content-Type": "text/csv"})
+    assert small[0] == 202
+    before = rss(child)
+    head, tail = b"n,word\n", b""
+    headers = {"Content-Type": "text/csv"}
+    if kind == "multipart":
+        head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + head
+        tail, headers = b"\r\n--B--\r\n", {"Content-Type": "multipart/form-data; boundary=B"}
+    if kind != "chunked":
+        headers["Content-Length"] = str(len(head) + len(block) * blocks + len(tail))
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    body = (part for part in (head, *[block] * blocks, tail) if part)
+    connection.request("POST", "/tasks/upload", body, headers, encode_chunked=kind == "chunked")
+    response = connection.getresponse()
+    task = json.load(response)
+    connection.close()
+    assert response.status == 202, task
+    (file,) = (house.files.uploads / task["params"]["upload"]).iterdir()
+    assert file.stat().st_size == 7 + len(block) * blocks
+    assert rss(child) - before < 20_000
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(serve_it: Serve, house: House) -> None:
+    served = serve_it()
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.putrequest("POST", "/tasks/upload")
+    connection.putheader("Content-Type", "text/csv")
+    connection.putheader("Content-Length", "9000000")
+    connection.endheaders(b"a,b\n" + b"1,2\n" * 500_000)
+    wait_until(lambda: house.files.uploads.exists() and list(house.files.uploads.iterdir()), 10)
+    connection.close()
+    wait_until(lambda: not list(house.files.uploads.iterdir()), 10)
+
+
+def test_an_upload_beyond_the_limit_is_refused_before_it_is_read(serve_it: Serve, house: House) -> None:
+    served = serve_it(max_upload=1000)
+    status, said = served.ask("POST", "/tasks/upload", b"a,b\n" + b"1,2\n" * 500, {"Content-Type": "text/csv"})
+    assert (status, said["code"]) == (413, "too-large")
+    assert not list(house.files.uploads.iterdir())
