@@ -135,10 +135,9 @@ class UploadWriter:
         """Nobody needs the file after all: let it go, unless a task has taken it."""
         assert self.upload is not None
         with self._control.database.transaction() as connection:
-            found = uploads.get(connection, self._id)
-            if found is not None and found.task is None:
-                uploads.delete(connection, self._id)
-                self._control.files.remove_upload(found.path)
+            gone = uploads.delete(connection, self._id, task=None)
+        if gone:
+            self._control.files.remove_upload(self.upload.path)
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self.upload is None and self._receiver is not None:
@@ -497,9 +496,8 @@ class Control:
                     event = answer.event
                     if answer.goal:
                         data["goal"] = answer.goal
-                tasks.write_events(
-                    connection, [NewEvent(task.id, event, actor, moved.attempt, reason=reason or None, data=data)]
-                )
+                asked = NewEvent(task.id, event, actor, moved.attempt, reason=reason or None, data=data)
+                tasks.write_events(connection, [asked])
                 break
         if isinstance(answer, states.Move) and answer.take and task.message:
             self.engine.kill(task.message)
@@ -548,13 +546,13 @@ class Control:
             try:
                 with self.database.pool.connection() as connection:
                     holdings.release(connection, self.files, task.id, lock_timeout=self.settings.publish_lock_timeout)
-                    moved = tasks.reverted(
-                        connection, task, end.to, result=holdings.without_file(task.result), leftovers=leftovers
-                    )
+                    result = holdings.without_file(task.result) if task.goal is Goal.UNDONE else None
+                    moved = tasks.reverted(connection, task, end.to, result=result, leftovers=leftovers)
                     if moved is None:  # a worker was first
                         connection.rollback()
                         return None
-                    tasks.write_events(connection, [NewEvent(task.id, end.event, "control", task.attempt)])
+                    ended = NewEvent(task.id, end.event, "control", task.attempt)
+                    tasks.write_events(connection, [ended])
                 return moved
             except psycopg.errors.LockNotAvailable:
                 time.sleep(0.02 * 2**number)

@@ -121,6 +121,13 @@ class NoRows(InvalidRequest):
     remedy = "Upload a CSV file with at least one row below its header."
 
 
+class EmptyDataset(InvalidRequest):
+    """The dataset holds nothing: every batch of it was undone."""
+
+    code = "empty-dataset"
+    remedy = "Import something into it first."
+
+
 class NoDateColumn(InvalidRequest):
     """The dataset has no single date column to choose rows by."""
 
@@ -356,6 +363,12 @@ class SchemaTooNew(WaystationError):
 
     code, status, exit_code = "schema-too-new", 500, 8
     remedy = "Install the newer Waystation here too, or use another database."
+
+
+def crash_loop(unit: str, done: int, cursor: Any, crashes: int) -> dict[str, Any]:
+    """The problem of a task whose attempts died at one place, with the place named."""
+    detail = f"Its worker died {crashes} times in a row at the same place: {unit} {done}, cursor {cursor}."
+    return CrashLoop(detail, cursor=cursor).problem()
 
 
 def table() -> list[type[WaystationError]]:

@@ -6,24 +6,28 @@ One pass at a time in the whole system: each pass elects itself by a lock that l
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import psycopg
 import structlog
 
 from waystation import states
-from waystation.errors import CrashLoop
+from waystation.errors import crash_loop
 from waystation.model import State, Task, Verb
 from waystation.settings import Settings
 from waystation.states import Event
 from waystation.storage import datasets, holdings, tasks, uploads, workers
-from waystation.storage.db import Connection, Database, end_backends, every, one
+from waystation.storage.db import Connection, Database, every, one
 from waystation.storage.files import Files
 from waystation.storage.tasks import NewEvent
 
 log = structlog.get_logger("waystation.reaper")
 
 LOCK = 0x57A4  # key among PostgreSQL's advisory locks
+LOCK_TIMEOUT = 0.3  # seconds that it waits for anybody's lock: it is never worth more
 SWEEP_EVERY = 15.0  # seconds between two sweeps of what no task owns
 UNTAKEN_UPLOAD = 24 * 3600.0  # seconds an upload may wait for its task
 FORGET_WORKER = 600.0  # seconds after which a silent worker is no longer listed
@@ -56,19 +60,20 @@ class Reaper:
             got = one(lock, "SELECT pg_try_advisory_xact_lock(%(key)s::int) AS got", key=LOCK)
             if not got or not got["got"]:
                 return False
-            with self.database.connect("ws:reaper") as connection:
+            with self.database.connect("ws:reaper", lock_timeout=LOCK_TIMEOUT) as connection:
                 self._rescue(connection)
                 self._ring(connection)
                 if sweep:
-                    self._retire(connection)
-                    self._sweep(connection)
+                    for part in (self._retire, self._drop_unread, self._sweep_uploads, self._sweep_files):
+                        part(connection)
         return True
 
     # -- rescue
     def _rescue(self, connection: Connection) -> None:
         for task in tasks.expired(connection):
             connection.commit()
-            rescue(connection, task, cap=self.settings.crash_cap, actor=self.name)
+            with _unless_locked(connection):
+                rescue(connection, task, cap=self.settings.crash_cap, actor=self.name)
         connection.commit()
 
     # -- ring again
@@ -85,69 +90,98 @@ class Reaper:
     # -- retention
     def _retire(self, connection: Connection) -> None:
         for task in tasks.past_retention(connection, self.settings.retention_days * 86400):
-            if task.state is State.FAILED:
-                move = states.answer(Verb.STOP, task.situation)
-                assert isinstance(move, states.Move)
-                if tasks.shift(connection, task, move, tries=0):
-                    tasks.write_events(
-                        connection, [NewEvent(task.id, move.event, "retention", task.attempt, reason="kept long enough")]
-                    )
-            else:
-                datasets.drop_rejects(connection, task.id)
-                tasks.expire(connection, task.id, holdings.without_file(task.result) or {})
-                self.files.remove_task(task.id)
-                tasks.write_events(connection, [NewEvent(task.id, "expired", "retention", task.attempt)])
             connection.commit()
+            with _unless_locked(connection):
+                self._retire_one(connection, task)
         workers.forget(connection, FORGET_WORKER)
         connection.commit()
 
+    def _retire_one(self, connection: Connection, task: Task) -> None:
+        if task.state is State.FAILED:
+            move = states.answer(Verb.STOP, task.situation)
+            assert isinstance(move, states.Move)
+            if tasks.shift(connection, task, move, tries=0):
+                stopped = NewEvent(task.id, move.event, "retention", task.attempt, reason="kept long enough")
+                tasks.write_events(connection, [stopped])
+            return
+        datasets.drop_rejects(connection, task.id)
+        tasks.expire(connection, task.id, holdings.without_file(task.result) or {})
+        self.files.remove_task(task.id)
+        tasks.write_events(connection, [NewEvent(task.id, "expired", "retention", task.attempt)])
+
     # -- what no task owns
-    def _sweep(self, connection: Connection) -> None:
-        connection.execute("SET LOCAL lock_timeout = '200ms'")
-        datasets.drop_unread(connection)
+    def _drop_unread(self, connection: Connection) -> None:
+        for batch in datasets.unread(connection):
+            connection.commit()
+            with _unless_locked(connection):
+                datasets.drop(connection, batch)
         connection.commit()
-        for upload in uploads.abandoned(connection, seconds=UNTAKEN_UPLOAD, retention=self.settings.retention_days * 86400):
-            self.files.remove_upload(upload.path)
-            uploads.delete(connection, upload.id)
-        connection.commit()
+
+    def _sweep_uploads(self, connection: Connection) -> None:
+        retention = self.settings.retention_days * 86400
+        for upload in uploads.abandoned(connection, seconds=UNTAKEN_UPLOAD, retention=retention):
+            with _unless_locked(connection):
+                gone = uploads.delete(connection, upload.id, task=upload.task)
+                connection.commit()
+                if gone:  # nobody took it since it was listed
+                    self.files.remove_upload(upload.path)
         known = {str(r["id"]) for r in every(connection, "SELECT id FROM uploads")}
+        connection.commit()
         for folder in self.files.unknown_uploads(known):
             if time.time() - folder.stat().st_mtime > UNTAKEN_UPLOAD:
                 self.files.remove_upload(f"uploads/{folder.name}/x")
+
+    def _sweep_files(self, connection: Connection) -> None:
         found = self.files.tasks_with_files()
-        states_now = tasks.states_of(connection, found)
-        for task in found:
-            if states_now.get(task) in RETIRED or task not in states_now:
-                self.files.remove_task(task)
-            elif states_now[task] is State.SUCCEEDED:
-                self.files.remove_segments(task)
+        now = tasks.states_of(connection, found)
         connection.commit()
+        for id in found:
+            state = now.get(id)
+            if state is None or state in RETIRED:
+                self.files.remove_task(id)
+            elif state is State.SUCCEEDED:
+                task = tasks.get(connection, id)
+                connection.commit()
+                file = (task.result or {}).get("file") if task else None
+                if file:
+                    self.files.settle(id, file["path"])
+
+
+@contextmanager
+def _unless_locked(connection: Connection) -> Iterator[None]:
+    """One piece of work and its commit; put off to the next pass if somebody's lock is in the way."""
+    try:
+        yield
+        connection.commit()
+    except psycopg.errors.LockNotAvailable as error:
+        connection.rollback()
+        log.info("put off: a lock is in the way", error=str(error).splitlines()[0])
 
 
 def rescue(connection: Connection, task: Task, *, cap: int, actor: str) -> Task | None:
-    """Take the lease of an attempt that gave no sign of life; None when it came back to life first.
+    """Take the lease of an attempt that gave no sign of life; None when it came back to life, or somebody has its row.
 
     Its server processes are ended before, so that nothing waits for the locks of the dead. The wish is met as at any other
     move. A task whose attempts die `cap` times in a row at one checkpoint fails, with its place named.
     """
-    end_backends(connection, f"ws:{task.id}:")
+    tasks.end_expired(connection, task)
     connection.commit()
-    crashes = task.crashes + 1
+    now = tasks.expired_one(connection, task)
+    if now is None:
+        connection.commit()
+        return None
+    crashes = now.crashes + 1
     event, error = Event.LOSE, None
-    if task.state is State.RUNNING and crashes >= cap:
-        event = Event.FAIL
-        error = CrashLoop(
-            f"Its worker died {crashes} times in a row at the same place: {task.unit} {task.done}, cursor {task.cursor}.",
-            cursor=task.cursor,
-        ).problem()
-    move = states.obey(task.situation, event)
+    if now.state is State.RUNNING and crashes >= cap:
+        event, error = Event.FAIL, crash_loop(now.unit, now.done, now.cursor, crashes)
+    move = states.obey(now.situation, event)
     assert move is not None
-    moved = tasks.shift(connection, task, move, expired=True, crashes=crashes, error=error)
+    moved = tasks.shift(connection, now, move, expired=True, crashes=crashes, error=error)
     if moved is not None:
-        new = [NewEvent(task.id, Event.LOSE, actor, task.attempt, data={"worker": task.worker, "crashes": crashes})]
+        new = [NewEvent(now.id, Event.LOSE, actor, now.attempt, data={"worker": now.worker, "crashes": crashes})]
         if move.event is not Event.LOSE:
-            new.append(NewEvent(task.id, move.event, actor, task.attempt, data={"goal": move.goal} if move.goal else {}))
+            new.append(NewEvent(now.id, move.event, actor, now.attempt, data={"goal": move.goal} if move.goal else {}))
         tasks.write_events(connection, new)
-        log.warning("rescued", task=str(task.id), attempt=task.attempt, to=str(move.to))
+        log.warning("rescued", task=str(now.id), attempt=now.attempt, to=str(move.to))
     connection.commit()
     return moved

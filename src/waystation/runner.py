@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,11 @@ import psycopg
 import structlog
 
 from waystation import states
-from waystation.errors import KindFailed, LeaseLost, WaystationError
+from waystation.errors import KindFailed, LeaseLost, WaystationError, crash_loop
 from waystation.heartbeat import Heartbeat
 from waystation.model import Goal, JsonValue, State, Task
 from waystation.sdk.context import Context
-from waystation.sdk.kind import Kind, Registry
+from waystation.sdk.kind import Kind, Registry, Run
 from waystation.sdk.result import Result
 from waystation.sdk.steps import Checkpoint, Finished, drive, plain
 from waystation.settings import Settings
@@ -31,6 +31,7 @@ log = structlog.get_logger("waystation.runner")
 
 UNDO_TRIES = 8  # after so many failures in a row, an outside effect that can't be taken back is named as left over
 LONGEST_BACKOFF = 60.0
+UNKNOWN_KIND = 5.0  # seconds until another worker may know the kind
 TICK = 0.5  # seconds between two looks at the wish during work that has no steps
 LOOK_EVERY = 0.2  # seconds between two looks at who waits for a slot
 
@@ -62,7 +63,8 @@ def hear(shop: Shop, queue: str, message: str = "") -> bool:
             return False
         name = f"ws:{task.id}:{task.attempt}"
         run(connection, "SELECT set_config('application_name', %(name)s, false)", name=name)
-        tasks.write_events(connection, [NewEvent(task.id, Event.CLAIM, shop.worker, task.attempt, data={"state": task.state})])
+        claimed = NewEvent(task.id, Event.CLAIM, shop.worker, task.attempt, data={"state": task.state})
+        tasks.write_events(connection, [claimed])
         connection.commit()
         with structlog.contextvars.bound_contextvars(task=str(task.id), attempt=task.attempt, kind=task.kind):
             Attempt(shop, connection, task).run()
@@ -73,7 +75,7 @@ def hear(shop: Shop, queue: str, message: str = "") -> bool:
 def _ring_if_waiting(shop: Shop, queue: str) -> None:
     try:
         with shop.database.connect("ws:ring", autocommit=True) as connection:
-            waiting = tasks.claimable(connection, queue)
+            waiting = tasks.waits(connection, queue)
     except psycopg.OperationalError:
         return  # the reaper rings when the database is back
     if waiting:
@@ -107,29 +109,33 @@ class Attempt:
         """From the claim to the end of the attempt. Never raises for what happens to the task."""
         self.heartbeat.start()
         try:
-            if self.held.state is State.RUNNING:
-                self._work()
-            else:
-                self._take_back()
-        except LeaseLost:
-            log.warning("lease lost")
-        except psycopg.Error as error:
-            if not self.connection.broken and not self.connection.closed:
-                raise
-            log.warning("connection lost", error=str(error))
-            self._release_after_trouble()
+            try:
+                if self.held.state is State.RUNNING:
+                    self._work()
+                else:
+                    self._take_back()
+            except LeaseLost:
+                log.warning("lease lost")
+            except psycopg.Error as error:
+                if not self.connection.broken and not self.connection.closed:
+                    raise
+                log.warning("connection lost", error=str(error))
+                self._release_after_trouble()
+            finally:
+                self.ctx.close()
         finally:
-            self.ctx.close()
             self.heartbeat.stop()
 
     # -- the two phases
     def _work(self) -> None:
         try:
-            kind = self.shop.registry.get(self.task.kind)
-            params = kind.parse(self.task.params)
-            end = drive(kind.begin(kind.run, self.ctx, params, self.held.cursor), self._save)
-            if isinstance(end, Finished):
-                self._finish(end.value)
+            if self.held.result is None:
+                kind = self.shop.registry.get(self.task.kind)
+                params = kind.parse(self.task.params)
+                end = drive(kind.begin(kind.run, self.ctx, params, self.held.cursor), self._save)
+                if not isinstance(end, Finished) or not self._mark_finished(end.value):
+                    return
+            self._finish()
         except LeaseLost:
             raise
         except Exception as error:
@@ -139,27 +145,37 @@ class Attempt:
 
     def _take_back(self) -> None:
         kind = self.shop.registry.find(self.task.kind)
-        if kind is not None and kind.undo_steps is not None and self.held.goal is not Goal.TERMINATED:
-            try:
-                params = kind.parse(self.task.params)
-                end = drive(kind.begin(kind.undo_steps, self.ctx, params, self.held.revert_cursor), self._save)
-            except LeaseLost:
-                raise
-            except Exception as error:
-                if self.connection.broken or self.connection.closed:
-                    raise psycopg.OperationalError("the connection is gone") from error
-                if not self._give_up_undo(error):
-                    return
-            else:
-                if not isinstance(end, Finished):
-                    return
+        if self.held.goal is Goal.TERMINATED:
+            if kind is None or kind.undo_steps is not None:
+                self._note_left_standing()
+        elif kind is None:
+            # Whether it has steps of its own to take back, only a worker that knows it can say.
+            self.ctx.log("this worker does not know the kind", kind=self.task.kind)
+            self._write(Event.RELEASE, delay=UNKNOWN_KIND, why="its kind is not known to this worker")
+            return
+        elif kind.undo_steps is not None and not self._undo(kind, kind.undo_steps):
+            return
         assert self.held.goal is not None
         self.connection.rollback()
-        end_event = states.END[self.held.goal]
-        self.held.files, self.held.counts, self.held.result = {}, {}, holdings.without_file(self.held.result)
-        if kind is not None and kind.undo_steps is not None and self.held.goal is Goal.TERMINATED:
-            self._note_left_standing()
-        self._write(end_event, work=self._let_go)
+        undone = self.held.goal is Goal.UNDONE
+        self.held.files, self.held.counts = {}, {}
+        self.held.result = holdings.without_file(self.held.result) if undone else None
+        self._write(states.END[self.held.goal], work=self._let_go)
+
+    def _undo(self, kind: Kind, steps: Run) -> bool:
+        """Run the kind's own undo; False when it was left before its end."""
+        try:
+            params = kind.parse(self.task.params)
+            end = drive(kind.begin(steps, self.ctx, params, self.held.revert_cursor), self._save)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if self.connection.broken or self.connection.closed:
+                raise psycopg.OperationalError("the connection is gone") from error
+            return self._give_up_undo(error)
+        if isinstance(end, Finished):
+            self.held.leftovers = []  # what an earlier terminate left standing is gone now
+        return isinstance(end, Finished)
 
     def _let_go(self) -> None:
         holdings.release(self.connection, self.shop.files, self.task.id, lock_timeout=self.shop.settings.publish_lock_timeout)
@@ -241,16 +257,20 @@ class Attempt:
         delay: float | None = None,
         why: str | None = None,
         work: Callable[[], None] | None = None,
+        mark: bool = False,
     ) -> states.Move | None:
         """The one write of a holder: checkpoint, or the move that `event` and the wish together ask for, and the commit.
 
-        `work` belongs to the event: it is done in the same transaction, and not at all when the wish wins. The move that was
-        made comes back, None when the task goes on. Raises LeaseLost when another has the task.
+        `work` belongs to the event: it is done in the same transaction, and not at all when the wish wins. `mark`: obey as at
+        `event`, but stay (the end of the work is noted before its publish). The move that was made comes back, None when the
+        task goes on. Raises LeaseLost when another has the task.
         """
-        h, tries = self.held, 0
+        tries = 0
         while True:
-            move = states.obey(h.situation, event)
+            move = states.obey(self.held.situation, event)
             meant = move is not None and move.event is event
+            if mark and meant:
+                move = None
             try:
                 if work is not None and meant:
                     work()
@@ -262,36 +282,38 @@ class Attempt:
                 if self.shop.draining():
                     event, work, why = Event.RELEASE, None, "the worker is asked to end"
                 continue
-            if move is not None and move.event in (Event.RELEASE, Event.PAUSE):
-                h.files = {name: {**f, "released": True} for name, f in h.files.items()}
-            if move is not None and move.event is Event.REVERT:
-                h.tries = 0
-            before = time.monotonic()
             look = move is None and time.monotonic() - self.looked > LOOK_EVERY
-            advanced = tasks.advance(
-                self.connection,
-                h,
-                move,
-                lease=self.shop.settings.lease,
-                delay=delay if meant else None,
-                look=look,
-            )
-            self.control_seconds += time.monotonic() - before
-            if advanced is None:
-                if work is not None and meant:
-                    self.connection.rollback()
-                self._look()
-                continue
-            break
-        if move is not None:
-            self.connection.execute("SET LOCAL synchronous_commit = on")
-            self.heartbeat.leaving = True
-        self._tell(move, why if meant else None)
+            advanced = self._advance(move, why if meant else None, delay if meant else None, look=look)
+            if advanced is not None:
+                break
+            if work is not None and meant:
+                self.connection.rollback()
+            self._look()
         self.connection.commit()
+        self.held.wish = None
+        self.ctx.take_logs()
         if look:
             self.looked = time.monotonic()
             self._notice(advanced)
         return move
+
+    def _advance(self, move: states.Move | None, why: str | None, delay: float | None, *, look: bool) -> tasks.Advanced | None:
+        """The guarded UPDATE with its lines of the timeline, ready to be committed; None if somebody was first."""
+        held = self.held
+        if move is not None and move.event in (Event.RELEASE, Event.PAUSE):
+            # Given back of its own will: the next attempt may go on in the same files.
+            held = replace(held, files={name: {**f, "released": True} for name, f in held.files.items()})
+        if move is not None and move.event is Event.REVERT:
+            held = replace(held, tries=0)
+        before = time.monotonic()
+        advanced = tasks.advance(self.connection, held, move, lease=self.shop.settings.lease, delay=delay, look=look)
+        self.control_seconds += time.monotonic() - before
+        if advanced is not None:
+            if move is not None:
+                self.connection.execute("SET LOCAL synchronous_commit = on")
+                self.heartbeat.leaving = True
+            tasks.write_events(self.connection, self._told(move, why))
+        return advanced
 
     def _look(self) -> None:
         """See what was asked meanwhile; LeaseLost if the task is another's now."""
@@ -300,11 +322,10 @@ class Attempt:
             raise LeaseLost
         self.held.wish, self.held.goal = row.wish, row.goal
 
-    def _tell(self, move: states.Move | None, why: str | None) -> None:
+    def _told(self, move: states.Move | None, why: str | None) -> list[NewEvent]:
         h = self.held
         new = [
-            NewEvent(h.id, "log", self.shop.worker, h.attempt, data={"text": text, **data})
-            for text, data in self.ctx.take_logs()
+            NewEvent(h.id, "log", self.shop.worker, h.attempt, data={"text": text, **data}) for text, data in self.ctx.logs()
         ]
         if move is not None:
             data: dict[str, JsonValue] = {
@@ -317,41 +338,46 @@ class Attempt:
             if move.event is Event.FAIL and h.error:
                 data["error"] = h.error.get("detail")
             new.append(NewEvent(h.id, move.event, self.shop.worker, h.attempt, reason=why, data=data))
-        tasks.write_events(self.connection, new)
+        return new
 
     # -- ends
-    def _finish(self, value: Any) -> None:
-        """The generator came to its end: join its files, then publish and succeed in one transaction."""
-        h = self.held
+    def _mark_finished(self, value: Any) -> bool:
+        """The generator came to its end: keep what it did since its last yield, once, with what it returned.
+
+        Whoever goes on from here joins and publishes, and never runs the kind again. A pause is dropped now, unless there
+        are files still to be joined, which takes its time.
+        """
         facts = plain(value, "result") if value is not None else {}
-        if not isinstance(facts, dict):
-            facts = {"value": facts}
-        h.files = self.ctx.save_files()
-        results = self.ctx.results()
-        for result in results:
-            file = self._join(result)
+        self.held.result = facts if isinstance(facts, dict) else {"value": facts}
+        self.held.files = self.ctx.save_files()
+        if self.held.files:
+            return self._write(None) is None
+        return self._write(Event.FINISH, mark=True) is None
+
+    def _finish(self) -> None:
+        """Join the file, if there is one; then publish and succeed in one transaction."""
+        h = self.held
+        assert h.result is not None
+        facts = dict(h.result)
+        for name in h.files:
+            file = self._join(self.ctx.open_result(name))
             if file is None:
                 return  # paused, stopped or given back meanwhile
             facts["file"] = file
         kept_until = datetime.now(UTC) + timedelta(days=self.shop.settings.retention_days)
         facts["expires"] = kept_until.isoformat(timespec="seconds").replace("+00:00", "Z")
-        h.result = facts
+        h.result, h.error = facts, None
         if h.total is None or h.total < h.done:
             h.total = h.done
         move = self._write(Event.FINISH, work=self._publish)
-        if move is not None and move.event is Event.FINISH and results:
-            self.shop.files.link_download(self.task.id, facts["file"]["path"])
-            self.shop.files.remove_segments(self.task.id)
+        if move is not None and move.event is Event.FINISH and h.files:
+            self.shop.files.settle(self.task.id, facts["file"]["path"])
 
     def _publish(self) -> None:
         datasets.publish(self.connection, self.task.id, lock_timeout=self.shop.settings.publish_lock_timeout)
         datasets.unpin(self.connection, self.task.id)
 
     def _join(self, result: Result) -> dict[str, JsonValue] | None:
-        if not result.describe()["segments"]:
-            result.write(b"")  # an empty result is a file too
-            result.flush()
-            self.held.files = self.ctx.save_files()
         segments = [(int(n), int(size)) for n, size in result.describe()["segments"]]
         looked = time.monotonic()
         left = False
@@ -388,7 +414,7 @@ class Attempt:
             log.warning("kind failed", exc_info=error)
             problem = KindFailed(f"{type(error).__name__}: {error}").problem()
             problem["traceback"] = "".join(traceback.format_exception(error)[-8:])[-4000:]
-        self.held.error = problem
+        self.held.error = tasks.storable(problem)
         self._write(Event.FAIL)
 
     def _read_again(self) -> None:
@@ -400,13 +426,22 @@ class Attempt:
         self.held = Held.of(row)
 
     def _release_after_trouble(self) -> None:
-        """The connection broke: if the database is back before the lease runs out, give the task back without a crash."""
+        """The connection broke: if the database is back before the lease runs out, give the task back at once.
+
+        It counts as a crash, so that a step which always breaks it comes to an end; the next checkpoint forgets it.
+        """
         until = time.monotonic() + self.shop.settings.lease
+        why = "its connection to the database was lost"
         while time.monotonic() < until:
             try:
                 with self.shop.database.connect(f"ws:{self.task.id}:{self.task.attempt}") as self.connection:
                     self._read_again()
-                    self._write(Event.RELEASE, why="its connection to the database was lost")
+                    self.held.crashes += 1
+                    if self.held.state is State.RUNNING and self.held.crashes >= self.shop.settings.crash_cap:
+                        self.held.error = crash_loop(self.task.unit, self.held.done, self.held.cursor, self.held.crashes)
+                        self._write(Event.FAIL, why=why)
+                    else:
+                        self._write(Event.RELEASE, why=why)
                     return
             except LeaseLost:
                 return

@@ -62,12 +62,7 @@ def test_it_says_one_line_and_leaves_nothing_running(tmp_path: Path, number: sig
 
 @pytest.mark.parametrize(
     "word",
-    [
-        "web",
-        pytest.param(
-            "worker", marks=pytest.mark.xfail(strict=True, reason="its Celery main is not tied to it yet: see ties.py")
-        ),
-    ],
+    ["web", "worker"],
 )
 def test_what_dies_is_started_again_at_the_same_address(tmp_path: Path, word: str) -> None:
     up = start_up(tmp_path / "home")

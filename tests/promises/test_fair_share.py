@@ -86,7 +86,7 @@ def most_at_once(house: House, tasks: list[Task]) -> int:
             elif e.event in ("interrupted", "succeeded"):
                 moments.append((e.at, -1))
     most = running = 0
-    for _, change in sorted(moments, key=lambda m: (m[0], m[1])):  # type: ignore[type-var, index, return-value]
+    for _, change in sorted(moments, key=lambda m: (m[0], m[1])):
         running += change
         most = max(most, running)
     return most

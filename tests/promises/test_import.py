@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import psycopg
 import pytest
@@ -210,7 +211,7 @@ def test_a_dry_run_checks_everything_and_publishes_nothing(town: House) -> None:
         (b"a\n1\n", {"types": {"b": "bigint"}}, UnknownColumn),
     ],
 )
-def test_what_is_no_csv_is_refused_at_once(town: House, data: bytes, params: dict[str, object], error: type[Exception]) -> None:
+def test_what_is_no_csv_is_refused_at_once(town: House, data: bytes, params: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         send(town, data, **params)
 

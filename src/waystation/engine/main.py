@@ -23,20 +23,23 @@ from waystation.sdk.kind import Registry
 from waystation.settings import Settings
 from waystation.storage.db import Database
 from waystation.storage.files import Files
+from waystation.ties import tie_to
 
 log = structlog.get_logger("waystation.engine")
 WORKER = "WAYSTATION_WORKER"
+SUPERVISOR = "WAYSTATION_SUPERVISOR"
 BUILT_IN = "WAYSTATION_BUILT_IN"
-QUEUES = ("default",)
+DEFAULT_QUEUE = "default"
 
 _shop: list[Shop] = []  # one in each pool child, made after the fork
 
 
-def build(settings: Settings) -> Celery:
-    """The application with its one task."""
+def build(settings: Settings) -> tuple[Celery, list[str]]:
+    """The application with its one task, and the queues that its kinds use."""
     assert settings.redis_url is not None
     app = make_app(settings.redis_url)
     draining = Draining.from_env()
+    registry = Registry.load([m for m in (*os.environ[BUILT_IN].split(","), *settings.kinds) if m])
 
     @app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]
     def answer(self: Any, queue: str) -> None:
@@ -49,7 +52,7 @@ def build(settings: Settings) -> Celery:
             _shop.append(
                 Shop(
                     database=Database(settings.database_url, pool=2, lock_timeout=settings.lock_timeout),
-                    registry=Registry.load([m for m in (*os.environ[BUILT_IN].split(","), *settings.kinds) if m]),
+                    registry=registry,
                     files=Files(settings.home),
                     settings=settings,
                     worker=os.environ[WORKER],
@@ -65,21 +68,22 @@ def build(settings: Settings) -> Celery:
         shop()
 
     worker_process_init.connect(set_up, weak=False)
-    return app
+    return app, sorted({DEFAULT_QUEUE, *(kind.queue for kind in registry)})
 
 
 def main() -> None:
     """Run until SIGTERM: then no new ring is heard, running steps end, and so does this process."""
+    tie_to(int(os.environ[SUPERVISOR]))  # killed by -9, it leaves a worker that ends as after a SIGTERM
     settings = Settings.from_env()
     logs.set_up(settings.log)
-    app = build(settings)
+    app, queues = build(settings)
     # Celery warns whoever runs as root because of pickle; messages here are JSON and nothing else.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         hostname=f"ws-{os.environ[WORKER].replace(':', '-')}@{socket.gethostname()}",
         pool="prefork",
         concurrency=settings.slots,
-        queues=[broker_queue(q) for q in QUEUES],
+        queues=[broker_queue(q) for q in queues],
         loglevel="INFO" if settings.log == "debug" else "WARNING",  # a line for each ring would hide what matters
         without_mingle=True,
         without_gossip=True,

@@ -14,7 +14,7 @@ from types import FrameType
 import structlog
 
 from waystation.engine.drain import VARIABLE, DrainPipe
-from waystation.engine.main import BUILT_IN, WORKER
+from waystation.engine.main import BUILT_IN, SUPERVISOR, WORKER
 from waystation.settings import Settings
 
 log = structlog.get_logger("waystation.worker")
@@ -34,6 +34,7 @@ class Supervisor:
             **os.environ,
             **settings.environ(),
             WORKER: name,
+            SUPERVISOR: str(os.getpid()),
             BUILT_IN: ",".join(built_in),
             VARIABLE: str(self._pipe.reader),
         }

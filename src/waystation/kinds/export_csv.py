@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from waystation.errors import DatasetNotFound, InvalidRange, NoDateColumn, UnknownColumn
+from waystation.errors import DatasetNotFound, EmptyDataset, InvalidRange, NoDateColumn, UnknownColumn
 from waystation.model import Dataset
 from waystation.sdk import Checkpoint, Context, Look, Steps, task
 
@@ -39,6 +39,8 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
         dataset = ctx.dataset(params.dataset)
         if dataset is None:
             raise DatasetNotFound(f"There is no dataset named {params.dataset!r}.")
+        if not dataset.columns:
+            raise EmptyDataset
         names = [c.name for c in dataset.columns]
         out.write(header_line(names))
         cursor = {"place": [0, -1], "columns": names, "by": date_column(dataset, params), "rows": 0, "read": 0}
@@ -74,6 +76,8 @@ def check(look: Look, params: ExportParams) -> None:
     dataset = look.dataset(params.dataset)
     if dataset is None:
         raise DatasetNotFound(f"There is no dataset named {params.dataset[:60]!r}.")
+    if not dataset.columns:
+        raise EmptyDataset(f"The dataset {dataset.name!r} holds nothing: every batch of it was undone.")
     date_column(dataset, params)
 
 

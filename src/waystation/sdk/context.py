@@ -79,6 +79,9 @@ class Context:
 
     def open_result(self, name: str, media_type: str = "text/csv") -> Result:
         """The file that this task makes, at its checkpointed end; `write` appends to it."""
+        known = {*self._known, *self._results}
+        if known - {name}:
+            raise WrongKind(f"A task makes one result file, and this one has {min(known)!r} already.")
         if name not in self._results:
             self._results[name] = Result(self._files, self.task, self.attempt, name, self._known.get(name), media_type)
         return self._results[name]
@@ -112,8 +115,12 @@ class Context:
         return Listing(self.db, self.task)
 
     # -- for the runner
-    def take_logs(self) -> list[tuple[str, dict[str, JsonValue]]]:
+    def logs(self) -> list[tuple[str, dict[str, JsonValue]]]:
         """The lines since the last checkpoint."""
+        return self._logs
+
+    def take_logs(self) -> list[tuple[str, dict[str, JsonValue]]]:
+        """The same, and they are written: forget them."""
         taken, self._logs = self._logs, []
         return taken
 
@@ -127,10 +134,6 @@ class Context:
         for result in self._results.values():
             result.flush()
         return {**self._known, **{name: r.describe() for name, r in self._results.items()}}
-
-    def results(self) -> list[Result]:
-        """The results that were opened in this attempt."""
-        return list(self._results.values())
 
     def close(self) -> None:
         """Let go of open files."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -252,17 +253,14 @@ def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
     if row is None or row["state"] != "staged":
         return
     if row["mode"] == "dry_run":
-        _drop(connection, row["id"], keep_rejects=True)
+        drop(connection, row["id"], keep_rejects=True)
         return
     name, columns = row["dataset"], [Column.of(c) for c in row["columns"]]
     _lock(connection, name, lock_timeout)
     live = one(connection, SQL["live"], name=name)
     known = get(connection, name)
     if live is None or live["number"] == 0:  # no schema: this batch gives it
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_dataset_table(name)))
-        connection.execute(
-            sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST (_batch)").format(_dataset_table(name), _definitions(columns))
-        )
+        _define(connection, name, columns)
         merged = columns
     else:
         merged = merge_columns(known.columns if known else (), columns, name)
@@ -273,6 +271,31 @@ def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
     run(connection, SQL["put"], name=name, columns=Jsonb([c.as_json() for c in merged]))
     run(connection, SQL["publish"], id=row["id"], columns=Jsonb([c.as_json() for c in columns]))
     _show(connection, name, merged)
+    connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+
+
+def _define(connection: Connection, name: str, columns: Sequence[Column]) -> None:
+    """Give an empty dataset these columns. Its table stays if it has them already: others may have built views on it."""
+    wanted = [("_batch", "bigint"), ("_row", "bigint"), *((c.name, SQL_TYPES[c.type]) for c in columns)]
+    rows = every(
+        connection,
+        "SELECT attname, replace(format_type(atttypid, atttypmod), ' without time zone', '') AS type FROM pg_attribute"
+        " WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        table=f'datasets."{name}"',
+    )
+    if [(r["attname"], r["type"]) for r in rows] == wanted:
+        return
+    try:
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_dataset_table(name)))
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise SchemaConflict(
+            f"The dataset {name!r} is empty and would get other columns, but something else is built on it:"
+            f" {error.diag.message_detail}",
+            remedy="Drop what is named (a view, most likely), or import into another dataset.",
+        ) from error
+    connection.execute(
+        sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST (_batch)").format(_dataset_table(name), _definitions(columns))
+    )
 
 
 def _add_columns(connection: Connection, table: sql.Composed, columns: Sequence[Column]) -> None:
@@ -321,8 +344,8 @@ def release(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
     row = one(connection, SQL["of_task"], task=task)
     if row is None or row["state"] == "dropped":
         return
-    if row["state"] == "staged":
-        _drop(connection, row["id"])
+    if row["state"] in ("staged", "checked"):
+        drop(connection, row["id"])
     elif row["state"] == "published":
         name = row["dataset"]
         _lock(connection, name, lock_timeout)
@@ -333,27 +356,23 @@ def release(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
         if live is None or live["number"] == 0:
             run(connection, SQL["put"], name=name, columns=Jsonb([]))
         if not one(connection, SQL["pinned"], id=row["id"]):
-            _drop(connection, row["id"])
+            drop(connection, row["id"])
+        connection.execute("SET LOCAL lock_timeout TO DEFAULT")
 
 
-def _drop(connection: Connection, batch: int, *, keep_rejects: bool = False) -> None:
+def drop(connection: Connection, batch: int, *, keep_rejects: bool = False) -> None:
+    """Drop a batch's tables and its ledger; its row stays, for the dataset's history."""
     for part in every(connection, SQL["parts"], batch=batch):
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(part["relation"])))
     run(connection, SQL["forget"], id=batch)
-    if keep_rejects:
-        run(connection, "UPDATE batches SET state = 'undone' WHERE id = %(id)s", id=batch)
-        return
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(f"r{batch}")))
-    run(connection, SQL["dropped"], id=batch)
+    if not keep_rejects:
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(f"r{batch}")))
+    run(connection, SQL["dropped"], id=batch, state="checked" if keep_rejects else "dropped")
 
 
-def drop_unread(connection: Connection) -> int:
-    """Drop the tables of undone batches that no export reads any more, and staged ones that no task owns."""
-    dropped = 0
-    for row in every(connection, SQL["droppable"]) + every(connection, SQL["orphans"]):
-        _drop(connection, row["id"])
-        dropped += 1
-    return dropped
+def unread(connection: Connection) -> list[int]:
+    """Batches whose tables nobody needs any more: undone and read by no export, or staged by a task that is over."""
+    return [r["id"] for r in every(connection, SQL["unread"])]
 
 
 def strays(connection: Connection) -> list[str]:

@@ -86,17 +86,20 @@ WHERE id = %(id)s AND state = 'staged'
 -- name: undo
 UPDATE batches SET state = 'undone', undone_at = clock_timestamp() WHERE id = %(id)s AND state = 'published'
 
--- A batch's tables are gone.
+-- A batch's tables are gone; those of a dry run but for its rejects ('checked').
 -- name: dropped
-UPDATE batches SET state = 'dropped' WHERE id = %(id)s
+UPDATE batches SET state = %(state)s WHERE id = %(id)s
 
 -- The ledger and the parts of a batch that is gone.
 -- name: forget
 WITH gone AS (DELETE FROM chunks WHERE batch = %(id)s) DELETE FROM parts WHERE batch = %(id)s
 
--- Undone batches that no unfinished export reads.
--- name: droppable
+-- Batches to drop: undone ones that no unfinished export reads, and staged ones whose task is over or is not there.
+-- name: unread
 SELECT b.id FROM batches b WHERE b.state = 'undone' AND NOT EXISTS (SELECT FROM pins WHERE pins.batch = b.id)
+UNION ALL
+SELECT b.id FROM batches b LEFT JOIN tasks t ON t.id = b.task
+WHERE b.state IN ('staged', 'checked') AND (t.id IS NULL OR t.state IN ('stopped', 'terminated', 'undone'))
 
 -- Is this batch read by an unfinished export?
 -- name: pinned
@@ -131,11 +134,6 @@ LIMIT %(limit)s::int
 -- name: pinned_size
 SELECT count(*) AS chunks, coalesce(sum(c.good), 0)::bigint AS rows
 FROM pins JOIN chunks c ON c.batch = pins.batch WHERE pins.task = %(task)s
-
--- Parts whose batch is staged although its task is over, or is not there.
--- name: orphans
-SELECT b.id FROM batches b LEFT JOIN tasks t ON t.id = b.task
-WHERE b.state = 'staged' AND (t.id IS NULL OR t.state IN ('stopped', 'terminated', 'undone'))
 
 -- Tables in the schema `parts` that no ledger knows.
 -- name: strays

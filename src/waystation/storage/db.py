@@ -26,6 +26,7 @@ _OPTIONS = " ".join(
         "client_min_messages=warning",
         "synchronize_seqscans=off",
         "extra_float_digits=1",
+        "client_connection_check_interval=2000",
     )
 )
 
@@ -39,9 +40,13 @@ class Database:
         self._size = pool
         self._pool: ConnectionPool[Connection] | None = None
 
-    def connect(self, name: str, *, idle_timeout: float = 600, autocommit: bool = False) -> Connection:
-        """A connection of its own, shown as `name` in pg_stat_activity; the caller closes it."""
-        options = f"{_OPTIONS} -c idle_in_transaction_session_timeout={int(idle_timeout * 1000)}"
+    def connect(self, name: str, *, idle_timeout: float = 600, autocommit: bool = False, lock_timeout: float = 0) -> Connection:
+        """A connection of its own, shown as `name` in pg_stat_activity; the caller closes it. Timeouts are in seconds, 0
+        for none."""
+        options = (
+            f"{_OPTIONS} -c idle_in_transaction_session_timeout={int(idle_timeout * 1000)}"
+            f" -c lock_timeout={int(lock_timeout * 1000)}"
+        )
         return psycopg.connect(
             self.url,
             autocommit=autocommit,

@@ -161,8 +161,7 @@ class Files:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             if len(segments) == 1 and sha256 is not None:
-                source = self.segment(task, segments[0][0], name)
-                os.link(source, target)
+                os.link(self.segment(task, segments[0][0], name), target)
                 size = segments[0][1]
                 os.truncate(target, size)
             else:
@@ -191,6 +190,18 @@ class Files:
         os.link(source, temporary)
         temporary.replace(target)
 
+    def settle(self, task: UUID, relative: str) -> None:
+        """What is right once the row names its result: linked, and nothing else kept. It can be repeated without harm."""
+        keep = self.home / relative
+        if not keep.is_file():
+            return
+        if not (self.downloads / f"{task}{''.join(keep.suffixes)}").exists():
+            self.link_download(task, relative)
+        for path in keep.parent.iterdir():
+            if path != keep:
+                path.unlink(missing_ok=True)
+        self.remove_segments(task)
+
     def remove_segments(self, task: UUID) -> None:
         """The pieces of a result that is whole now, or will never be."""
         shutil.rmtree(self.segments / str(task), ignore_errors=True)
@@ -198,9 +209,11 @@ class Files:
     def remove_task(self, task: UUID) -> None:
         """All that a task wrote: segments, results, its download."""
         self.remove_segments(task)
-        shutil.rmtree(self.results / str(task), ignore_errors=True)
-        for path in self.downloads.glob(f"*{task}*"):
-            path.unlink(missing_ok=True)
+        results = self.results / str(task)
+        if results.is_dir():
+            for path in results.iterdir():
+                (self.downloads / f"{task}{''.join(path.suffixes)}").unlink(missing_ok=True)
+            shutil.rmtree(results, ignore_errors=True)
 
     def tasks_with_files(self) -> set[UUID]:
         """The tasks that have segments, results or downloads."""
@@ -208,7 +221,7 @@ class Files:
         for folder in (self.segments, self.results, self.downloads):
             for path in folder.glob("*"):
                 with suppress(ValueError):
-                    found.add(UUID(path.name.split(".")[0]))
+                    found.add(UUID(path.name.strip(".").split(".")[0]))
         return found
 
     def unknown_uploads(self, known: set[str]) -> list[Path]:

@@ -19,7 +19,7 @@ def release(connection: Connection, files: Files, task: UUID, *, lock_timeout: f
     datasets.release(connection, task, lock_timeout=lock_timeout)
     for upload in uploads.of_task(connection, task):
         files.remove_upload(upload.path)
-        uploads.delete(connection, upload.id)
+        uploads.delete(connection, upload.id, task=task)
     files.remove_task(task)
 
 

@@ -21,6 +21,7 @@ from waystation.storage.queries import load
 
 SQL = load("tasks")
 CLAIM_LOCK, EVENTS_LOCK = 0x57A1, 0x57A2  # keys among PostgreSQL's advisory locks
+PATIENCE = 1.0  # seconds after which a transaction that stands still with one of these locks is ended
 _FIELDS = [f.name for f in fields(Task)]
 
 
@@ -118,6 +119,8 @@ def select(
         ]
         wheres.append(sql.SQL("state = ANY(%(states)s)"))
         wheres.append(sql.SQL("concat_ws('/', state, coalesce(wish, '-'), coalesce(goal, '-')) = ANY(%(situations)s)"))
+        if all(w for _, w, _ in fit):
+            wheres.append(sql.SQL("wish IS NOT NULL"))  # the planner has an index for these few
         values["states"] = sorted({s.value for s, _, _ in fit})
         values["situations"] = [f"{s}/{w or '-'}/{g or '-'}" for s, w, g in fit]
     if before is not None:
@@ -130,9 +133,25 @@ def select(
 
 
 def claim(connection: Connection, *, queue: str, lease: float, worker: str, message: str) -> Task | None:
-    """The best task that waits in this queue is now this worker's, with a new attempt; None when nothing waits."""
-    run(connection, SQL["claim_lock"], key=CLAIM_LOCK)
-    return _maybe(one(connection, SQL["claim"], queue=queue, lease=lease, worker=worker, message=message))
+    """The best task that waits in this queue is now this worker's, with a new attempt; None when nothing waits.
+
+    The look comes first and the guarded UPDATE after it: a verb that came between wins, and the next best is taken.
+    """
+    run(connection, SQL["claim_lock"], key=CLAIM_LOCK, patience=PATIENCE)
+    while (best := one(connection, SQL["best"], queue=queue)) is not None:
+        taken = one(
+            connection,
+            SQL["claim"],
+            seq=best["seq"],
+            attempt=best["attempt"],
+            state=best["state"],
+            lease=lease,
+            worker=worker,
+            message=message,
+        )
+        if taken is not None:
+            return _task(taken)
+    return None
 
 
 def beat(connection: Connection, id: UUID, attempt: int, lease: float) -> bool:
@@ -274,6 +293,8 @@ def shift(
             "tries": task.tries if tries is None else tries,
             "error": _json(error or (None if to is State.QUEUED and task.state is State.FAILED else task.error)),
             "params": Jsonb(task.params if params is None else params),
+            # A lost lease is no release: the next attempt must not go on in files that the lost one may still write to.
+            "files": Jsonb({n: {**f, "released": False} for n, f in task.files.items()} if expired else task.files),
         },
     ).fetchone()
     return _maybe(row)
@@ -282,6 +303,17 @@ def shift(
 def expired(connection: Connection) -> list[Task]:
     """Attempts whose lease has run out, longest first."""
     return [_task(r) for r in every(connection, SQL["expired"])]
+
+
+def end_expired(connection: Connection, task: Task) -> None:
+    """End the server processes of an attempt, unless it gave a sign of life since it was listed."""
+    prefix = f"ws:{task.id}:{task.attempt}"
+    every(connection, SQL["end_expired"], id=task.id, attempt=task.attempt, prefix=prefix)
+
+
+def expired_one(connection: Connection, task: Task) -> Task | None:
+    """Lock and read the row of an attempt that is still silent; None if it is not, or if somebody else has the row."""
+    return _maybe(one(connection, SQL["expired_one"], id=task.id, attempt=task.attempt))
 
 
 def reverted(
@@ -302,15 +334,15 @@ def reverted(
     )
 
 
-def claimable(connection: Connection, queue: str) -> int:
-    """How many tasks of a queue could be claimed now."""
-    row = one(connection, SQL["claimable"], queue=queue)
-    return int(row["number"]) if row else 0
+def waits(connection: Connection, queue: str) -> bool:
+    """Whether something of a queue could be claimed now."""
+    row = one(connection, SQL["waits"], queue=queue)
+    return bool(row and row["something"])
 
 
 def waiting_queues(connection: Connection) -> dict[str, int]:
-    """Claimable tasks by queue."""
-    return {r["queue"]: r["number"] for r in every(connection, SQL["waiting_queues"])}
+    """Claimable tasks by queue, a hundred at most."""
+    return {r["queue"]: r["number"] for r in every(connection, SQL["waiting_queues"]) if r["number"]}
 
 
 def held_count(connection: Connection) -> int:
@@ -348,11 +380,14 @@ class NewEvent:
 
 
 def write_events(connection: Connection, new: Iterable[NewEvent]) -> None:
-    """Write lines of timelines; to be called last before the commit, so that id order is commit order."""
+    """Write lines of timelines; to be called last before the commit.
+
+    They are written under one lock, so that id order is commit order. It is taken after every other lock, and nothing is
+    waited for while it is held. Whoever freezes with it loses it by a short idle timeout, before healthy leases run out.
+    """
     rows = list(new)
-    if not rows:
-        return
-    run(connection, SQL["events_lock"], key=EVENTS_LOCK)
+    if rows:
+        run(connection, SQL["events_lock"], key=EVENTS_LOCK, patience=PATIENCE)
     for e in rows:
         run(
             connection,
@@ -360,10 +395,21 @@ def write_events(connection: Connection, new: Iterable[NewEvent]) -> None:
             task=e.task,
             event=e.event,
             actor=e.actor,
-            reason=e.reason,
+            reason=storable(e.reason),
             attempt=e.attempt,
-            data=Jsonb(dict(e.data)),
+            data=Jsonb(storable(dict(e.data))),
         )
+
+
+def storable(value: Any) -> Any:
+    """A JSON value with all text such that PostgreSQL can hold it: NUL and lone surrogates are replaced."""
+    if isinstance(value, str):
+        return value.replace("\0", "\\x00").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(k): storable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(v) for v in value]
+    return value
 
 
 def events(connection: Connection, task: UUID, *, after: int = 0, limit: int = 1000) -> list[Event]:

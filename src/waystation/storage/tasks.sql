@@ -28,23 +28,41 @@ SELECT * FROM tasks WHERE updated_at > %(since)s ORDER BY updated_at LIMIT %(lim
 -- name: counts
 SELECT kind, state, count(*) AS number FROM tasks GROUP BY kind, state
 
--- Claims are taken one at a time, so that limits are exact.
+-- Claims are taken one at a time, so that limits are exact. Whoever stands still with this lock loses it.
 -- name: claim_lock
-SELECT pg_advisory_xact_lock(%(key)s::int)
+SELECT set_config('idle_in_transaction_session_timeout', (%(patience)s * 1000)::int::text, true),
+    pg_advisory_xact_lock(%(key)s::int)
 
--- The best task that waits becomes this worker's: reverts first, then priority, then whoever has least running, then the
--- time since which it waits.
--- name: claim
-WITH busy AS (
+-- The best task that waits: reverts first, then priority, then whoever has least running, then the time since which it
+-- waits. The people who wait are found one by one in the index, and of each only the best task: a queue of 200,000 costs
+-- no more than one of ten.
+-- name: best
+WITH RECURSIVE people AS (
+    (SELECT min(created_by) AS name FROM tasks WHERE state = 'queued' AND queue = %(queue)s)
+    UNION ALL
+    SELECT (SELECT min(created_by) FROM tasks WHERE state = 'queued' AND queue = %(queue)s AND created_by > people.name)
+    FROM people WHERE people.name IS NOT NULL
+), busy AS (
     SELECT created_by, count(*) AS running FROM tasks WHERE lease_until IS NOT NULL GROUP BY created_by
-), best AS (
-    SELECT t.seq
-    FROM claimable c JOIN tasks t USING (seq) LEFT JOIN busy ON busy.created_by = c.created_by
-    WHERE c.queue = %(queue)s
-    ORDER BY c.state = 'reverting' DESC, c.priority DESC, coalesce(busy.running, 0), c.run_at, c.seq
-    LIMIT 1
-    FOR UPDATE OF t SKIP LOCKED
+), candidates AS (
+    (SELECT seq, attempt, state, priority, run_at, created_by FROM tasks
+    WHERE state = 'reverting' AND queue = %(queue)s AND lease_until IS NULL AND run_at <= clock_timestamp()
+    ORDER BY run_at LIMIT 1)
+    UNION ALL
+    SELECT own.* FROM people, LATERAL (
+        SELECT seq, attempt, state, priority, run_at, created_by FROM tasks
+        WHERE state = 'queued' AND queue = %(queue)s AND created_by = people.name AND run_at <= clock_timestamp()
+          AND within_limits(kind, dataset, queue)
+        ORDER BY priority DESC, run_at LIMIT 1
+    ) own
 )
+SELECT c.seq, c.attempt, c.state
+FROM candidates c LEFT JOIN busy ON busy.created_by = c.created_by
+ORDER BY c.state = 'reverting' DESC, c.priority DESC, coalesce(busy.running, 0), c.run_at, c.seq
+LIMIT 1
+
+-- It becomes this worker's, if it is still as it was seen.
+-- name: claim
 UPDATE tasks SET
     state = CASE state WHEN 'queued' THEN 'running' ELSE state END,
     attempt = attempt + 1,
@@ -55,8 +73,8 @@ UPDATE tasks SET
     running_since = clock_timestamp(),
     updated_at = clock_timestamp(),
     version = version + 1
-FROM best WHERE tasks.seq = best.seq
-RETURNING tasks.*
+WHERE seq = %(seq)s AND attempt = %(attempt)s AND state = %(state)s AND lease_until IS NULL
+RETURNING *
 
 -- A sign of life between two checkpoints.
 -- name: beat
@@ -99,11 +117,12 @@ UPDATE tasks SET
     wish = %(wish)s,
     goal = %(goal)s,
     attempt = attempt + %(take)s::int,
-    crashes = %(crashes)s::int,
-    tries = %(tries)s::int,
-    error = %(error)s,
-    params = %(params)s,
-    run_at = CASE WHEN %(keep)s THEN run_at ELSE clock_timestamp() END,
+    crashes = CASE WHEN %(keep)s THEN crashes ELSE %(crashes)s::int END,
+    tries = CASE WHEN %(keep)s THEN tries ELSE %(tries)s::int END,
+    error = CASE WHEN %(keep)s THEN error ELSE %(error)s::jsonb END,
+    params = CASE WHEN %(keep)s THEN params ELSE %(params)s::jsonb END,
+    files = CASE WHEN %(keep)s THEN files ELSE %(files)s::jsonb END,
+    run_at = CASE WHEN %(keep)s OR %(expired)s THEN run_at ELSE clock_timestamp() END,
     lease_until = CASE WHEN %(keep)s THEN lease_until END,
     worker = CASE WHEN %(keep)s THEN worker END,
     message = CASE WHEN %(keep)s THEN message END,
@@ -119,6 +138,16 @@ WHERE id = %(id)s AND attempt = %(attempt)s AND state = %(from)s
   AND (NOT %(expired)s OR lease_until < clock_timestamp())
 RETURNING *
 
+-- The row of such an attempt, if it is still silent and nobody else is at it.
+-- name: expired_one
+SELECT * FROM tasks WHERE id = %(id)s AND attempt = %(attempt)s AND lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED
+
+-- End the server processes of an attempt that is still silent; 1 s is waited for each to be gone.
+-- name: end_expired
+SELECT pg_terminate_backend(a.pid, 1000) FROM pg_stat_activity a
+WHERE starts_with(a.application_name, %(prefix)s) AND a.datname = current_database() AND a.pid <> pg_backend_pid()
+  AND EXISTS (SELECT FROM tasks WHERE id = %(id)s AND attempt = %(attempt)s AND lease_until < clock_timestamp())
+
 -- Attempts that gave no sign of life in time.
 -- name: expired
 SELECT * FROM tasks WHERE lease_until < clock_timestamp() ORDER BY lease_until LIMIT 100
@@ -131,13 +160,14 @@ UPDATE tasks SET
 WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'reverting' AND goal = %(seen_goal)s AND lease_until IS NULL
 RETURNING *
 
--- How many tasks of a queue could be claimed now.
--- name: claimable
-SELECT count(*) AS number FROM claimable WHERE queue = %(queue)s
+-- Whether something of a queue could be claimed now.
+-- name: waits
+SELECT EXISTS (SELECT FROM claimable WHERE queue = %(queue)s) AS something
 
--- The queues in which something could be claimed now.
+-- The queues in which something could be claimed now, and how much; beyond a hundred nobody needs to know.
 -- name: waiting_queues
-SELECT queue, count(*) AS number FROM claimable GROUP BY queue
+SELECT q.queue, (SELECT count(*) FROM (SELECT FROM claimable c WHERE c.queue = q.queue LIMIT 100) a_few) AS number
+FROM (SELECT DISTINCT queue FROM tasks WHERE state IN ('queued', 'reverting')) q
 
 -- How many attempts run.
 -- name: held
@@ -146,7 +176,7 @@ SELECT count(*) AS number FROM tasks WHERE lease_until IS NOT NULL
 -- Whose names still stand on results, rejects and uploads although they ended long ago.
 -- name: past_retention
 SELECT * FROM tasks
-WHERE ended_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+WHERE ended_at < now() - make_interval(secs => %(seconds)s)
   AND (state = 'failed' OR (state = 'succeeded' AND result ? 'expires'))
 ORDER BY ended_at LIMIT 100
 
@@ -155,9 +185,10 @@ ORDER BY ended_at LIMIT 100
 UPDATE tasks SET result = %(result)s, files = '{}', updated_at = clock_timestamp(), version = version + 1
 WHERE id = %(id)s AND state = 'succeeded'
 
--- Events are numbered in the order of their commits: this lock is the last one that a transaction takes.
+-- Events are numbered in the order of their commits. Whoever stands still with this lock loses it.
 -- name: events_lock
-SELECT pg_advisory_xact_lock(%(key)s::int)
+SELECT set_config('idle_in_transaction_session_timeout', (%(patience)s * 1000)::int::text, true),
+    pg_advisory_xact_lock(%(key)s::int)
 
 -- One line of a task's timeline.
 -- name: insert_event

@@ -40,9 +40,9 @@ def of_task(connection: Connection, task: UUID) -> list[Upload]:
     return [_upload(r) for r in every(connection, SQL["of_task"], task=task)]
 
 
-def delete(connection: Connection, id: UUID) -> None:
-    """The file is gone."""
-    run(connection, SQL["delete"], id=id)
+def delete(connection: Connection, id: UUID, *, task: UUID | None) -> bool:
+    """Forget an upload that `task` holds (None: nobody); False if that is no longer so."""
+    return run(connection, SQL["delete"], id=id, task=task) > 0
 
 
 def abandoned(connection: Connection, *, seconds: float, retention: float) -> list[Upload]:

@@ -17,9 +17,9 @@ UPDATE uploads SET task = %(task)s WHERE id = %(id)s AND (task IS NULL OR task =
 -- name: of_task
 SELECT * FROM uploads WHERE task = %(task)s
 
--- The rows of uploads whose files are gone.
+-- Forget an upload, unless somebody took it meanwhile.
 -- name: delete
-DELETE FROM uploads WHERE id = %(id)s
+DELETE FROM uploads WHERE id = %(id)s AND task IS NOT DISTINCT FROM %(task)s
 
 -- Uploads that no task took in time, and those of tasks that ended in nothing.
 -- name: abandoned

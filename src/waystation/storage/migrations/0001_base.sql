@@ -50,14 +50,14 @@ CREATE TABLE tasks (
     idempotency_key text UNIQUE,
     request_hash text,
     CHECK ((ended_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'stopped', 'terminated', 'undone'))),
-    CHECK (state NOT IN ('queued', 'paused') OR lease_until IS NULL),
+    CHECK (lease_until IS NULL OR state IN ('running', 'reverting')),
     CHECK (state <> 'running' OR lease_until IS NOT NULL),
     CHECK (state <> 'reverting' OR goal IS NOT NULL),
     CHECK (wish IS NULL OR state IN ('running', 'reverting'))
 );
 
 -- Claims: what waits, best first.
-CREATE INDEX tasks_waiting ON tasks (queue, priority DESC, run_at) WHERE state = 'queued';
+CREATE INDEX tasks_waiting ON tasks (queue, created_by, priority DESC, run_at) WHERE state = 'queued';
 CREATE INDEX tasks_to_revert ON tasks (queue, run_at) WHERE state = 'reverting';
 -- Rescue: leases by the time they run out.
 CREATE INDEX tasks_leased ON tasks (lease_until) WHERE lease_until IS NOT NULL;
@@ -68,7 +68,10 @@ CREATE INDEX tasks_by_dataset ON tasks (dataset, seq DESC);
 CREATE INDEX tasks_by_actor ON tasks (created_by, seq DESC);
 -- The live stream: what changed since.
 CREATE INDEX tasks_changed ON tasks (updated_at);
-CREATE INDEX tasks_ended ON tasks (ended_at) WHERE ended_at IS NOT NULL;
+-- Retention: what has something to let go of.
+CREATE INDEX tasks_expiring ON tasks (ended_at) WHERE state = 'failed' OR (state = 'succeeded' AND result ? 'expires');
+-- Lists by a status that is a wish.
+CREATE INDEX tasks_wished ON tasks (seq DESC) WHERE wish IS NOT NULL;
 
 -- What an operator wants: no more than so many at a time, or none for now, of a kind, a dataset or a queue.
 CREATE TABLE limits (
@@ -82,6 +85,22 @@ CREATE TABLE limits (
     PRIMARY KEY (scope, name)
 );
 
+-- Whether a task of these may begin now, by the limits.
+CREATE FUNCTION within_limits(a_kind text, a_dataset text, a_queue text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = waystation, pg_catalog AS $$
+    SELECT NOT EXISTS (
+        SELECT FROM limits l
+        WHERE ((l.scope = 'kind' AND l.name = a_kind)
+            OR (l.scope = 'dataset' AND l.name = a_dataset)
+            OR (l.scope = 'queue' AND l.name = a_queue))
+          AND (l.held OR l.running <= (
+            SELECT count(*) FROM tasks r
+            WHERE r.lease_until IS NOT NULL AND r.state = 'running'
+              AND CASE l.scope WHEN 'kind' THEN r.kind WHEN 'dataset' THEN r.dataset ELSE r.queue END = l.name
+          ))
+    )
+$$;
+
 -- What could be claimed now. A revert waits for no limit: it is the way out. The two halves use the two partial indexes.
 CREATE VIEW claimable AS
 SELECT t.seq, t.queue, t.state, t.priority, t.run_at, t.created_by
@@ -90,17 +109,7 @@ WHERE t.state = 'reverting' AND t.lease_until IS NULL AND t.run_at <= clock_time
 UNION ALL
 SELECT t.seq, t.queue, t.state, t.priority, t.run_at, t.created_by
 FROM tasks t
-WHERE t.state = 'queued' AND t.run_at <= clock_timestamp() AND NOT EXISTS (
-    SELECT FROM limits l
-    WHERE ((l.scope = 'kind' AND l.name = t.kind)
-        OR (l.scope = 'dataset' AND l.name = t.dataset)
-        OR (l.scope = 'queue' AND l.name = t.queue))
-      AND (l.held OR l.running <= (
-        SELECT count(*) FROM tasks r
-        WHERE r.lease_until IS NOT NULL AND r.state = 'running'
-          AND CASE l.scope WHEN 'kind' THEN r.kind WHEN 'dataset' THEN r.dataset ELSE r.queue END = l.name
-      ))
-);
+WHERE t.state = 'queued' AND t.run_at <= clock_timestamp() AND within_limits(t.kind, t.dataset, t.queue);
 
 CREATE TABLE events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -148,7 +157,7 @@ CREATE TABLE batches (
     dataset text NOT NULL,
     task uuid NOT NULL UNIQUE,
     mode text NOT NULL CHECK (mode IN ('append', 'replace', 'dry_run')),
-    state text NOT NULL DEFAULT 'staged' CHECK (state IN ('staged', 'published', 'undone', 'dropped')),
+    state text NOT NULL DEFAULT 'staged' CHECK (state IN ('staged', 'checked', 'published', 'undone', 'dropped')),
     columns jsonb NOT NULL,
     header jsonb NOT NULL DEFAULT '[]',
     rows bigint NOT NULL DEFAULT 0,
