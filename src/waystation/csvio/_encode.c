@@ -55,43 +55,73 @@ static int take_columns(Pass *pass, PyObject *plans)
     return 1;
 }
 
-/* [(low, high) or None for each column] */
+/* [(low, high) for each column, or () where there is no value] */
 static PyObject *zones_of(const Pass *pass)
 {
     PyObject *zones = PyList_New((Py_ssize_t)pass->column_count);
     for (size_t n = 0; zones && n < pass->column_count; n++) {
         const Column *column = &pass->columns[n];
-        PyObject *zone = column->seen ? Py_BuildValue("LL", (long long)column->low, (long long)column->high) : Py_BuildValue("");
+        PyObject *zone = column->seen ? Py_BuildValue("LL", (long long)column->low, (long long)column->high) : PyTuple_New(0);
         if (!zone || PyList_SetItem(zones, (Py_ssize_t)n, zone) < 0)
             Py_CLEAR(zones);
     }
     return zones;
 }
 
-/* The bad records one after the other, and [(record, line) of each, from 0]. */
-static PyObject *bad_of(const Pass *pass)
+/* The fields of a record that is bad for the sake of a cell alone. */
+static PyObject *fields_of(Pass *pass, const Bad *bad)
 {
-    PyObject *text = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)pass->bad_size);
-    PyObject *places = PyList_New((Py_ssize_t)pass->bad_count);
-    char *at = text ? PyBytes_AsString(text) : NULL;
-    for (size_t n = 0; at && places && n < pass->bad_count; n++) {
+    const uint8_t *at = pass->data + bad->start;
+    read_record(pass, &at, pass->data + bad->stop);
+    PyObject *fields = PyTuple_New((Py_ssize_t)pass->width);
+    for (size_t n = 0; fields && n < pass->width; n++) {
+        Field *field = &pass->fields[n];
+        if (field->doubled && !single_quotes(pass, field)) {
+            Py_DECREF(fields);
+            return PyErr_NoMemory();
+        }
+        PyObject *text = PyUnicode_DecodeUTF8((const char *)field->text, (Py_ssize_t)field->length, NULL);
+        if (!text || PyTuple_SetItem(fields, (Py_ssize_t)n, text) < 0)
+            Py_CLEAR(fields);
+    }
+    return fields;
+}
+
+/* Records and lines from 0: [(record, line, column, fields) of a bad cell], other bad records one after the other, and
+[(record, line) of each of those]. */
+static PyObject *bad_of(Pass *pass)
+{
+    PyObject *misfits = PyList_New((Py_ssize_t)(pass->bad_count - pass->other_count));
+    PyObject *others = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)pass->other_size);
+    PyObject *places = PyList_New((Py_ssize_t)pass->other_count);
+    char *at = others ? PyBytes_AsString(others) : NULL;
+    Py_ssize_t misfit = 0, other = 0;
+    int fine = misfits && at && places;
+    for (size_t n = 0; fine && n < pass->bad_count; n++) {
         const Bad *bad = &pass->bad[n];
-        memcpy(at, pass->data + bad->start, bad->stop - bad->start);
-        at += bad->stop - bad->start;
-        PyObject *place = Py_BuildValue("LL", (long long)bad->record, (long long)bad->line);
-        if (!place || PyList_SetItem(places, (Py_ssize_t)n, place) < 0)
-            Py_CLEAR(places);
+        const long long record = bad->record, line = bad->line;
+        PyObject *item;
+        if (bad->column < 0) {
+            memcpy(at, pass->data + bad->start, bad->stop - bad->start);
+            at += bad->stop - bad->start;
+            item = Py_BuildValue("LL", record, line);
+            fine = item && PyList_SetItem(places, other++, item) == 0;
+        } else {
+            PyObject *fields = fields_of(pass, bad);
+            item = fields ? Py_BuildValue("LLlN", record, line, bad->column, fields) : NULL;
+            fine = item && PyList_SetItem(misfits, misfit++, item) == 0;
+        }
     }
-    if (!text || !places) {
-        Py_XDECREF(text);
-        Py_XDECREF(places);
-        return NULL;
-    }
-    return Py_BuildValue("NN", text, places);
+    if (fine)
+        return Py_BuildValue("NNN", misfits, others, places);
+    Py_XDECREF(misfits);
+    Py_XDECREF(others);
+    Py_XDECREF(places);
+    return NULL;
 }
 
 PyDoc_STRVAR(encode_doc, "encode(chunk, delimiter, quote, width, plans, batch, first_record)\n"
-                         "-> (rows, good, records, lines, zones, (bad, places))\n\n"
+                         "-> (rows, good, records, lines, zones, (misfits, others, places))\n\n"
                          "One pass over a chunk of whole records. See compiled.py, which calls it.");
 
 static PyObject *encode(PyObject *module, PyObject *args)
@@ -141,10 +171,11 @@ static PyObject *encode(PyObject *module, PyObject *args)
     PyObject *rows = PyBytes_FromStringAndSize((const char *)pass.rows.at, (Py_ssize_t)pass.rows.used);
     free(pass.rows.at); /* at once: it is the largest */
     pass.rows.at = NULL;
+    const long long lines = pass.lines; /* reading bad records again adds to the count */
     PyObject *zones = zones_of(&pass), *bad = bad_of(&pass);
     if (rows && zones && bad) {
         const long long good = pass.records - (long long)pass.bad_count;
-        made = Py_BuildValue("NLLLNN", rows, good, (long long)pass.records, (long long)pass.lines, zones, bad);
+        made = Py_BuildValue("NLLLNN", rows, good, (long long)pass.records, lines, zones, bad);
     } else {
         Py_XDECREF(rows);
         Py_XDECREF(zones);

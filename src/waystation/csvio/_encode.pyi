@@ -2,6 +2,8 @@
 
 TYPES: frozenset[str]
 
+Misfits = list[tuple[int, int, int, tuple[str, ...]]]  # (record, line, index in the plans, fields)
+
 def encode(
     chunk: bytes,
     delimiter: int,
@@ -11,5 +13,5 @@ def encode(
     batch: int,
     first_record: int,
     /,
-) -> tuple[bytes, int, int, int, list[tuple[int, int] | None], tuple[bytes, list[tuple[int, int]]]]:
-    """Rows, good, records, lines, [keys of the least and the greatest], (bad records, [(record, line) from 0])."""
+) -> tuple[bytes, int, int, int, list[tuple[int, int] | tuple[()]], tuple[Misfits, bytes, list[tuple[int, int]]]]:
+    """Rows, good, records, lines, [keys of the least and the greatest], (misfits, other bad records, [(record, line)])."""

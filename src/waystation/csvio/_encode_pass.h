@@ -3,7 +3,7 @@
 It needs no Python and runs without its lock. What ends records and fields is what the csv module says: a quote opens only at
 the beginning of a field, LF, CRLF or a lone CR end a record outside quotes, a blank line is no record. A record is bad if text
 follows a closing quote, a quote is never closed, a NUL or a byte that is not UTF-8 is in it, it has not `width` fields, or a
-cell does not fit. Here only its place is noted: the plain encoder says what is wrong with it, so that there is one wording. */
+cell does not fit. Here only its place is noted: it is Python that says what is wrong with it, so that there is one wording. */
 #ifndef WAYSTATION_PASS_H
 #define WAYSTATION_PASS_H
 
@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     size_t start, stop; /* in the chunk */
     int64_t record, line; /* in the chunk, from 0 */
+    long column;          /* the first that does not fit, of those to import; -1 if it is not (only) a cell */
 } Bad;
 
 typedef struct {
@@ -42,7 +43,8 @@ typedef struct {
     /* What comes of it: */
     Buffer rows, scratch;
     Bad *bad;
-    size_t bad_count, bad_room, bad_size;
+    size_t bad_count, bad_room;
+    size_t other_count, other_size; /* of the bad ones without a column, and their bytes */
     int64_t records, lines;
 } Pass;
 
@@ -92,6 +94,32 @@ static inline int read_field(Pass *pass, const uint8_t **where, const uint8_t *e
     }
 }
 
+/* Read the record at `at`; what comes after it. False if its quotes or the number of its fields are wrong. */
+static inline int read_record(Pass *pass, const uint8_t **where, const uint8_t *end)
+{
+    const uint8_t *at = *where;
+    size_t count = 0;
+    int good = 1;
+    for (;; at++) {
+        Field field;
+        good &= read_field(pass, &at, end, &field);
+        if (good && count < pass->width)
+            pass->fields[count] = field;
+        count++;
+        if (at == end) {
+            pass->lines += end[-1] != '\n' && end[-1] != '\r';
+            break;
+        }
+        if (*at != pass->delimiter) {
+            at = past_line(at, end);
+            pass->lines++;
+            break;
+        }
+    }
+    *where = at;
+    return good && count == pass->width;
+}
+
 /* Take one of each two quotes out of a field. False if there is no memory. */
 static int single_quotes(Pass *pass, Field *field)
 {
@@ -112,8 +140,8 @@ static int single_quotes(Pass *pass, Field *field)
     return 1;
 }
 
-/* Write the record whose fields have been read. On MISFIT nothing of it stays. */
-static Verdict write_row(Pass *pass, int64_t record)
+/* Write the record whose fields have been read. On MISFIT nothing of it stays, and `misfit` is the column. */
+static Verdict write_row(Pass *pass, int64_t record, long *misfit)
 {
     Buffer *out = &pass->rows;
     const size_t before = out->used;
@@ -141,6 +169,7 @@ static Verdict write_row(Pass *pass, int64_t record)
         const Verdict verdict = column->check(out, field.text, field.length, &column->key);
         if (verdict != FITS) {
             out->used = before;
+            *misfit = (long)n;
             return verdict;
         }
     }
@@ -168,7 +197,10 @@ static int note_bad(Pass *pass, Bad bad)
         pass->bad_room = room;
     }
     pass->bad[pass->bad_count++] = bad;
-    pass->bad_size += bad.stop - bad.start;
+    if (bad.column < 0) {
+        pass->other_count++;
+        pass->other_size += bad.stop - bad.start;
+    }
     return 1;
 }
 
@@ -183,33 +215,16 @@ static int run_pass(Pass *pass)
             pass->lines++;
             continue;
         }
-        Bad here = {(size_t)(at - pass->data), 0, pass->records++, pass->lines};
-        size_t count = 0;
-        int good = 1;
-        for (;; at++) {
-            Field field;
-            good &= read_field(pass, &at, end, &field);
-            if (good && count < pass->width)
-                pass->fields[count] = field;
-            count++;
-            if (at == end) {
-                pass->lines += end[-1] != '\n' && end[-1] != '\r';
-                break;
-            }
-            if (*at != pass->delimiter) {
-                at = past_line(at, end);
-                pass->lines++;
-                break;
-            }
-        }
+        Bad here = {(size_t)(at - pass->data), 0, pass->records++, pass->lines, -1};
+        int good = read_record(pass, &at, end);
         here.stop = (size_t)(at - pass->data);
         if (no_text < at) {
             good = 0;
             no_text = find_no_text(at, end);
         }
         Verdict verdict = MISFIT;
-        if (good && count == pass->width)
-            verdict = write_row(pass, pass->first_record + here.record);
+        if (good)
+            verdict = write_row(pass, pass->first_record + here.record, &here.column);
         if (verdict == NO_MEMORY || (verdict == MISFIT && !note_bad(pass, here)))
             return 0;
     }

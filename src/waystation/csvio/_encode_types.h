@@ -208,14 +208,9 @@ static Verdict check_double(Buffer *out, const uint8_t *text, size_t length, int
         exponent = (long)group(at, count) * (down ? -1 : 1);
     }
 
-    uint64_t mantissa = 0;
-    int exact = 1; /* all digits are in the mantissa */
-    for (size_t n = 0; n < wholes + fractions; n++) {
+    uint64_t mantissa = 0; /* all the digits, or more than 2**53 */
+    for (size_t n = 0; n < wholes + fractions && mantissa <= UINT64_C(1) << 53; n++) {
         const uint8_t digit = n < wholes ? whole[n] : fraction[n - wholes];
-        if (mantissa >= UINT64_C(1000000000000000000)) {
-            exact = 0;
-            break;
-        }
         mantissa = mantissa * 10 + (uint64_t)(digit - '0');
     }
     double value;
@@ -223,7 +218,7 @@ static Verdict check_double(Buffer *out, const uint8_t *text, size_t length, int
         return put_double(out, (uint64_t)minus << 63);
 #if FLT_EVAL_METHOD == 0
     /* Both are exact as doubles, so that one rounding, the right one, is made. */
-    if (exact && mantissa <= UINT64_C(1) << 53 && fractions <= 1000) {
+    if (mantissa <= UINT64_C(1) << 53) {
         const long power = exponent - (long)fractions;
         if (power >= -22 && power <= 22) {
             value = power < 0 ? (double)mantissa / powers[-power] : (double)mantissa * powers[power];

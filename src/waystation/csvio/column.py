@@ -28,6 +28,15 @@ def check(kind: ColumnType, cells: Sequence[str]) -> tuple[Sequence[str], dict[s
     return [changed.get(value, value) for value in cells] if changed else cells, bad
 
 
+def why_not(kind: ColumnType, value: str) -> str:
+    """The reason for a value that is known not to fit the type."""
+    try:
+        kind.parse(value)
+    except ValueError as error:
+        return str(error)
+    raise AssertionError(f"the encoders differ about {value[:200]!r} as {kind.name}")
+
+
 def _plain_whole(cells: Sequence[str]) -> bool:
     """Whether all cells are empty or short runs of ASCII digits without leading zeros: what parse_bigint would take."""
     run = "".join(cells)

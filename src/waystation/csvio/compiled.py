@@ -1,18 +1,24 @@
 """The compiled encoder: one pass of C over the bytes, without Python's lock. Rows in COPY's binary format.
 
-It finds which records are bad; what is wrong with each is said by the plain encoder, so that there is one copy of the words.
+It finds which records are bad; what is wrong with each is said by Python as the plain encoder says it: there is one copy of
+the words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 
 from waystation.csvio import _encode, plain
+from waystation.csvio.column import why_not
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encoded
+from waystation.csvio.rejects import Reject, shown, storable_fields
+from waystation.csvio.types import TYPES
 
 _FIRST_DAY, _MIDNIGHT = date(2000, 1, 1), datetime(2000, 1, 1)
+_record = attrgetter("record")
 
 
 def encode(
@@ -29,24 +35,41 @@ def encode(
     if dialect.encoding != "utf-8" or not _encode.TYPES.issuperset(plan.type for plan in columns):
         return plain.encode(chunk, dialect, columns, width=width, batch=batch, first_record=first_record, first_line=first_line)
     plans = [(plan.position, plan.type) for plan in columns]
-    data, good, records, lines, zones, (bad, places) = _encode.encode(
+    data, good, records, lines, zones, (misfits, others, places) = _encode.encode(
         chunk, ord(dialect.delimiter), ord(dialect.quote), width, plans, batch, first_record
     )
-    where = [(first_record + record, first_line + line) for record, line in places]
+    rejects = list(_misfits(misfits, columns, first_record, first_line)) if misfits else []
+    if places:
+        where = [(first_record + record, first_line + line) for record, line in places]
+        rejects += plain.refuse(others, dialect, columns, width=width, places=where)
+        rejects.sort(key=_record)
     return Encoded(
         data=data,
         binary=True,
         rows_good=good,
-        rows_bad=len(where),
+        rows_bad=len(rejects),
         records=records,
         lines=lines,
-        rejects=plain.refuse(bad, dialect, columns, width=width, places=where) if where else [],
+        rejects=rejects,
         zones={
             plan.name: (_text(plan.type, zone[0]), _text(plan.type, zone[1]))
             for plan, zone in zip(columns, zones, strict=True)
             if zone
         },
     )
+
+
+def _misfits(found: _encode.Misfits, columns: Sequence[ColumnPlan], first_record: int, first_line: int) -> Iterator[Reject]:
+    """The rejects of cells that do not fit; each reason is found once for each value."""
+    names = {plan.position: plan.name for plan in columns}
+    reasons: list[dict[str, str]] = [{} for _ in columns]
+    for record, line, at, fields in found:
+        position = columns[at].position
+        value = fields[position]
+        reason = reasons[at].get(value)
+        if reason is None:
+            reason = reasons[at][value] = why_not(TYPES[columns[at].type], value)
+        yield Reject(first_line + line, first_record + record, names[position], shown(value), reason, storable_fields(fields))
 
 
 def _text(kind: str, key: int) -> str:

@@ -66,6 +66,18 @@ def test_tables_of_hard_cells(data: st.DataObject, ends: str, every: bool) -> No
     assert compare(out.getvalue().encode(), COMMA, plan, len(kinds)) == len(rows)
 
 
+def test_utf8_is_what_python_says_it_is() -> None:
+    seconds, thirds = range(256), (0x7F, 0x80, 0xBF, 0xC0)
+    pairs = [bytes((first, second)) for first in range(0x7E, 0x100) for second in seconds]
+    triples = [bytes((first, second, third)) for first in range(0xDF, 0xF6) for second in seconds for third in thirds]
+    fours = [made + bytes((last,)) for made in triples if made[0] > 0xEE for last in thirds]
+    for shapes in (pairs, triples, fours):
+        data = b"\n".join(shapes)
+        assert compare(data, COMMA, [ColumnPlan(0, "v", "text")], 1) > len(shapes) * 0.9
+    more = b"".join(b"a" * (n % 40) + made + b"b\n" for n, made in enumerate(triples))
+    assert compare(more, COMMA, [ColumnPlan(0, "v", "text")], 1) > len(triples) * 0.9
+
+
 @pytest.mark.parametrize("kind", sorted(TYPES))
 def test_each_hard_cell_of_each_type(kind: str) -> None:
     for cell in {cell for cells in HARD.values() for cell in cells}:
