@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench sanitize clean
+.PHONY: help setup demo up test check docs bench sanitize bench-control crash clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment and install everything into it
 
@@ -47,6 +47,12 @@ bench: $(READY) ## peak memory of web and worker for a 100 MB and a 1 GB import 
 
 sanitize: $(READY) ## watch the memory of the compiled encoder: its tests, and a minute of spoilt files (needs gcc or clang)
 	@$(BIN)/python -m tests.unit.csvio.sanitize
+
+bench-control: $(READY) ## how fast pause, stop, undo, terminate, rescue, submit, lists and streams are, under load (10 minutes)
+	@$(BIN)/python -m benchmarks.control
+
+crash: $(READY) ## imports and exports under ten minutes of kill -9, SIGSTOP and FLUSHALL, compared row by row (SECONDS=, SEED=)
+	@$(BIN)/python -m tests.crash.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 clean: ## remove the virtual environment and the caches (never the state folder)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/csvio/*.so

@@ -125,7 +125,7 @@ class Client:
 
     # -- start ---------------------------------------------------------------------------------------------------------
     def submit(
-        self, kind: str, params: Mapping[str, JsonValue] | None = None, *, priority: int = 0, key: str | None = None
+        self, kind: str, params: Mapping[str, JsonValue] | None = None, *, priority: int | None = None, key: str | None = None
     ) -> TaskJson:
         """Start a task of any kind. `key` is the Idempotency-Key: the same request with the same key is one task."""
         body = {"kind": kind, "params": dict(params or {}), "priority": priority}
@@ -227,6 +227,19 @@ class Client:
     def workers(self) -> dict[str, JsonValue]:
         """The workers that were heard of lately, with all their `slots` and how many of these are `busy`."""
         return cast(dict[str, JsonValue], self._wire.json("GET", "/workers"))
+
+    def limits(self) -> list[dict[str, JsonValue]]:
+        """Kinds, datasets and queues that are limited or held."""
+        return cast(list[dict[str, JsonValue]], self._wire.json("GET", "/limits")["limits"])
+
+    def limit(
+        self, scope: str, name: str, *, running: int | None = None, held: bool = False, reason: str | None = None
+    ) -> list[dict[str, JsonValue]]:
+        """Let at most `running` tasks of a kind, a dataset or a queue run at a time, or begin none while `held`; with
+        neither, the limit is taken away. All limits after it. Raises KindNotFound, InvalidRequest."""
+        body = {"running": running, "held": held, "reason": reason}
+        path = f"/limits/{quote(scope, safe='')}/{quote(name, safe='')}"
+        return cast(list[dict[str, JsonValue]], self._wire.json("PUT", path, body)["limits"])
 
     def ready(self) -> dict[str, JsonValue]:
         """What /readyz says; `Unavailable` (with its parts in `extra`) while a part is missing."""

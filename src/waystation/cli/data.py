@@ -209,11 +209,11 @@ def kinds(session: Session) -> None:
 @click.command()
 @click.argument("kind")
 @click.argument("params", default="{}")
-@click.option("--priority", type=click.IntRange(-100, 100), default=0, show_default=True, help="Higher is claimed earlier.")
+@click.option("--priority", type=click.IntRange(-100, 100), help="Higher is claimed earlier; by default the kind decides.")
 @click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")
 @click.option("--wait", is_flag=True, help="Watch it to its end.")
 @remote
-def submit(session: Session, kind: str, params: str, priority: int, key: str | None, wait: bool) -> None:
+def submit(session: Session, kind: str, params: str, priority: int | None, key: str | None, wait: bool) -> None:
     """Start a task of any KIND, with its PARAMS as a JSON object: waystation submit generate '{"rows": 1000}'."""
     try:
         given = json.loads(params)
@@ -222,4 +222,43 @@ def submit(session: Session, kind: str, params: str, priority: int, key: str | N
     _follow(session, session.client.submit(kind, given, priority=priority, key=key), wait)
 
 
-COMMANDS: list[click.Command] = [generate, upload, download, submit, result, rejects, datasets, kinds]
+@click.command()
+@remote
+def limits(session: Session) -> None:
+    """List the kinds, datasets and queues that are limited or held."""
+    _show_limits(session, session.client.limits())
+
+
+@click.command()
+@click.argument("scope", type=click.Choice(["kind", "dataset", "queue"]))
+@click.argument("name")
+@click.option("--running", type=click.IntRange(min=0), help="Let at most so many of its tasks run at a time.")
+@click.option("--hold", is_flag=True, help="Begin none of its tasks for now; those that run go on.")
+@click.option("--reason", help="Why; shown beside it.")
+@remote
+def limit(session: Session, scope: str, name: str, running: int | None, hold: bool, reason: str | None) -> None:
+    """Limit or hold a kind, a dataset or a queue: waystation limit kind import --running 2. With neither option the limit
+    is taken away."""
+    _show_limits(session, session.client.limit(scope, name, running=running, held=hold, reason=reason))
+
+
+def _show_limits(session: Session, found: list[dict[str, Any]]) -> None:
+    if session.as_json:
+        session.json({"limits": found})
+        return
+    if not found:
+        session.console.print("Nothing is limited or held.")
+        return
+    rows = (
+        (
+            escape(f"{one['scope']} {one['name']}"),
+            "held" if one["held"] else f"{one['running']} at a time",
+            escape(one["set_by"]),
+            escape(one["reason"] or ""),
+        )
+        for one in found
+    )
+    session.console.print(look.table(("WHAT", "LIMIT", "SET BY", "REASON"), rows))
+
+
+COMMANDS: list[click.Command] = [generate, upload, download, submit, result, rejects, datasets, kinds, limit, limits]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from waystation.web import current, guards, page, problems
-from waystation.web.api import catalog, outcome, probes, reference, stream, tasks, transfer
+from waystation.web.api import catalog, limits, outcome, probes, reference, stream, tasks, transfer
 from waystation.web.openapi import document
 from waystation.web.operations import Operation, Room
 from waystation.wiring import House
@@ -18,6 +18,7 @@ ROOMS: tuple[Room, ...] = (
     outcome.room,
     stream.room,
     catalog.room,
+    limits.room,
     probes.room,
     reference.room,
 )

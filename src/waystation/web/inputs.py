@@ -84,7 +84,7 @@ class Submission(Input):
     params: Annotated[dict[str, Any], BeforeValidator(_json_object)] = Field(
         default_factory=dict, description="What its kind asks for: see its JSON Schema in GET /kinds."
     )
-    priority: int = Field(0, ge=-100, le=100, description="Higher is claimed earlier.")
+    priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
 
 
 class VerbRequest(Input):
@@ -94,6 +94,14 @@ class VerbRequest(Input):
     params: Annotated[dict[str, Any] | None, BeforeValidator(_json_object)] = Field(
         None, description="For retry only: parameters that the kind marks changeable."
     )
+
+
+class LimitRequest(Input):
+    """What is wanted of a kind, a dataset or a queue; with neither `running` nor `held`, nothing."""
+
+    running: int | None = Field(None, ge=0, description="At most so many tasks run at a time.")
+    held: bool = Field(False, description="No task is begun for now.")
+    reason: str | None = Field(None, max_length=1000, description="Shown beside it.")
 
 
 class ManyFilter(Input):
@@ -129,7 +137,7 @@ class Policies(Input):
         10_000, ge=0, description="Bad rows after which the task fails; `null` for no limit."
     )
     dry_run: bool | None = Field(None, description="Check every row and publish nothing.")
-    priority: int = Field(0, ge=-100, le=100, description="Higher is claimed earlier.")
+    priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
 
     def params(self) -> dict[str, Any]:
         """What is handed to the kind: only what was said, so that its own defaults hold."""
@@ -153,7 +161,7 @@ class DownloadRequest(Input):
 
     from_: str | None = Field(None, alias="from", description="First day, YYYY-MM-DD; included.")
     till: str | None = Field(None, description="Last day, YYYY-MM-DD; included.")
-    priority: int = Field(0, ge=-100, le=100, description="Higher is claimed earlier.")
+    priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
     dataset: str | None = Field(None, description="The dataset; `data` if none is named.")
     by: str | None = Field(None, description="The date column; found by its name or type if it is not given.")
     format: str | None = Field(None, description="The form of the file: csv.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -32,7 +32,7 @@ _PROBLEM: dict[str, Any] = {
 _ANYTIME = "Any request can also end in `invalid-request` (422), `database-unavailable` (503) or `internal` (500)."
 
 
-def document(operations: Iterable[Operation]) -> dict[str, Any]:
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
     """The whole OpenAPI document, as a JSON-able dict."""
     listed = sorted(operations, key=lambda op: (op.path, op.method))
     paths: dict[str, dict[str, Any]] = {}
@@ -49,7 +49,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
             "description": f"Every error is `application/problem+json`; [the table](/docs/errors) lists them. {_ANYTIME}",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(op.tag for op in operations)],
         "paths": paths,
         "components": {"schemas": schemas},
     }

@@ -51,7 +51,26 @@ def install(app: Flask) -> None:
     app.register_blueprint(room)
     app.jinja_env.globals.update(version=__version__, meaning={s.value: m for s, m in MEANING.items()}, hints=HINTS)
     app.jinja_env.globals.update(states=[s.value for s in State])
-    app.jinja_env.filters.update(number=number, moment=moment, seconds=seconds, size=size)
+    app.jinja_env.filters.update(facts=facts, number=number, moment=moment, seconds=seconds, size=size)
+
+
+def facts(task: TaskOut) -> list[str]:
+    """How far a task is, in a few words each; of an ended one only how many rows came of it."""
+    p = task.progress
+    begun = p.done or task.state in ("running", "reverting")
+    rows = task.counts["good"] if "good" in task.counts else (task.result or {}).get("rows")
+    said: list[str] = []
+    if p.percent is not None and begun and not task.complete:
+        said.append(f"{p.percent:.0f}\u202f%")
+    if rows is not None:
+        said.append(f"{number(rows)} rows")
+    elif p.done and not task.complete:
+        said.append(f"{number(p.done)} {p.unit}")
+    if p.rate:
+        said.append(f"{size(round(p.rate))}/s" if p.unit == "bytes" else f"{number(p.rate)} {p.unit}/s")
+    if p.eta is not None:
+        said.append(f"{seconds(p.eta)} left")
+    return said
 
 
 def number(value: float | None) -> str:

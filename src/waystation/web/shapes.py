@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from waystation.model import Batch, Column, Dataset, Event, KindInfo, Page, State, Task, Worker
+from waystation.model import Batch, Column, Dataset, Event, KindInfo, Limit, Page, State, Task, Worker
 from waystation.progress import progress_of
 from waystation.states import FINAL, possible, task_status
 
@@ -222,6 +222,29 @@ class WorkerOut(Shape):
     busy: int
     seen_at: datetime
     draining: bool
+
+
+class LimitOut(Shape):
+    """A limit on a kind, a dataset or a queue (`scope`)."""
+
+    scope: str
+    name: str
+    running: int | None = Field(description="At most so many of its tasks run at a time; null for any number.")
+    held: bool = Field(description="None of its tasks is begun for now.")
+    reason: str | None
+    set_by: str
+    set_at: datetime
+
+
+class LimitList(Shape):
+    """All limits there are."""
+
+    limits: list[LimitOut]
+
+    @classmethod
+    def of(cls, limits: list[Limit]) -> LimitList:
+        """The limits as the API tells them."""
+        return cls(limits=[LimitOut.model_validate(limit) for limit in limits])
 
 
 class WorkerList(Shape):
