@@ -68,26 +68,33 @@ static PyObject *zones_of(const Pass *pass)
     return zones;
 }
 
-/* The fields of a record that is bad for the sake of a cell alone. */
+/* The fields of a record whose quotes and bytes are right. */
 static PyObject *fields_of(Pass *pass, const Bad *bad)
 {
-    const uint8_t *at = pass->data + bad->start;
-    read_record(pass, &at, pass->data + bad->stop);
-    PyObject *fields = PyTuple_New((Py_ssize_t)pass->width);
-    for (size_t n = 0; fields && n < pass->width; n++) {
-        Field *field = &pass->fields[n];
-        if (field->doubled && !single_quotes(pass, field)) {
-            Py_DECREF(fields);
-            return PyErr_NoMemory();
+    const uint8_t *at = pass->data + bad->start, *end = pass->data + bad->stop;
+    PyObject *list = PyList_New(0), *made = NULL;
+    for (; list; at++) {
+        Field field;
+        read_field(pass, &at, end, &field);
+        if (field.doubled && !single_quotes(pass, &field)) {
+            PyErr_NoMemory();
+            break;
         }
-        PyObject *text = PyUnicode_DecodeUTF8((const char *)field->text, (Py_ssize_t)field->length, NULL);
-        if (!text || PyTuple_SetItem(fields, (Py_ssize_t)n, text) < 0)
-            Py_CLEAR(fields);
+        PyObject *text = PyUnicode_DecodeUTF8((const char *)field.text, (Py_ssize_t)field.length, NULL);
+        const int kept = text && PyList_Append(list, text) == 0;
+        Py_XDECREF(text);
+        if (!kept)
+            break;
+        if (at == end || *at != pass->delimiter) {
+            made = PyList_AsTuple(list);
+            break;
+        }
     }
-    return fields;
+    Py_XDECREF(list);
+    return made;
 }
 
-/* Records and lines from 0: [(record, line, column, fields) of a bad cell], other bad records one after the other, and
+/* Records and lines from 0: [(record, line, column or WIDTH, fields)], other bad records one after the other, and
 [(record, line) of each of those]. */
 static PyObject *bad_of(Pass *pass)
 {
@@ -101,14 +108,14 @@ static PyObject *bad_of(Pass *pass)
         const Bad *bad = &pass->bad[n];
         const long long record = bad->record, line = bad->line;
         PyObject *item;
-        if (bad->column < 0) {
+        if (bad->why == OTHER) {
             memcpy(at, pass->data + bad->start, bad->stop - bad->start);
             at += bad->stop - bad->start;
             item = Py_BuildValue("LL", record, line);
             fine = item && PyList_SetItem(places, other++, item) == 0;
         } else {
             PyObject *fields = fields_of(pass, bad);
-            item = fields ? Py_BuildValue("LLlN", record, line, bad->column, fields) : NULL;
+            item = fields ? Py_BuildValue("LLlN", record, line, bad->why, fields) : NULL;
             fine = item && PyList_SetItem(misfits, misfit++, item) == 0;
         }
     }

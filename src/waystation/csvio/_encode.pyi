@@ -2,7 +2,9 @@
 
 TYPES: frozenset[str]
 
-Misfits = list[tuple[int, int, int, tuple[str, ...]]]  # (record, line, index in the plans, fields)
+Misfits = list[
+    tuple[int, int, int, tuple[str, ...]]
+]  # (record, line, index in the plans or -1 for a wrong number of fields, fields)
 
 def encode(
     chunk: bytes,

@@ -29,8 +29,11 @@ typedef struct {
 typedef struct {
     size_t start, stop; /* in the chunk */
     int64_t record, line; /* in the chunk, from 0 */
-    long column;          /* the first that does not fit, of those to import; -1 if it is not (only) a cell */
+    long why;             /* the first column that does not fit, of those to import; or one of these: */
 } Bad;
+
+#define WIDTH (-1) /* too few or too many fields, and nothing else */
+#define OTHER (-2) /* quotes or bytes */
 
 typedef struct {
     const uint8_t *data;
@@ -44,7 +47,7 @@ typedef struct {
     Buffer rows, scratch;
     Bad *bad;
     size_t bad_count, bad_room;
-    size_t other_count, other_size; /* of the bad ones without a column, and their bytes */
+    size_t other_count, other_size; /* of the bad ones those that are so for OTHER reasons, and their bytes */
     int64_t records, lines;
 } Pass;
 
@@ -60,6 +63,7 @@ static inline const uint8_t *past_line(const uint8_t *at, const uint8_t *end)
 static inline int read_field(Pass *pass, const uint8_t **where, const uint8_t *end, Field *field)
 {
     const uint8_t *at = *where, quote = pass->quote, delimiter = pass->delimiter;
+    field->length = 0;
     field->doubled = 0;
     if (at == end || *at != quote) {
         field->text = at;
@@ -94,8 +98,8 @@ static inline int read_field(Pass *pass, const uint8_t **where, const uint8_t *e
     }
 }
 
-/* Read the record at `at`; what comes after it. False if its quotes or the number of its fields are wrong. */
-static inline int read_record(Pass *pass, const uint8_t **where, const uint8_t *end)
+/* Read the record at `at`; what comes after it. 0, or what is wrong with it. */
+static inline long read_record(Pass *pass, const uint8_t **where, const uint8_t *end)
 {
     const uint8_t *at = *where;
     size_t count = 0;
@@ -117,7 +121,7 @@ static inline int read_record(Pass *pass, const uint8_t **where, const uint8_t *
         }
     }
     *where = at;
-    return good && count == pass->width;
+    return !good ? OTHER : count != pass->width ? WIDTH : 0;
 }
 
 /* Take one of each two quotes out of a field. False if there is no memory. */
@@ -197,7 +201,7 @@ static int note_bad(Pass *pass, Bad bad)
         pass->bad_room = room;
     }
     pass->bad[pass->bad_count++] = bad;
-    if (bad.column < 0) {
+    if (bad.why == OTHER) {
         pass->other_count++;
         pass->other_size += bad.stop - bad.start;
     }
@@ -215,16 +219,16 @@ static int run_pass(Pass *pass)
             pass->lines++;
             continue;
         }
-        Bad here = {(size_t)(at - pass->data), 0, pass->records++, pass->lines, -1};
-        int good = read_record(pass, &at, end);
+        Bad here = {(size_t)(at - pass->data), 0, pass->records++, pass->lines, 0};
+        here.why = read_record(pass, &at, end);
         here.stop = (size_t)(at - pass->data);
         if (no_text < at) {
-            good = 0;
+            here.why = OTHER;
             no_text = find_no_text(at, end);
         }
         Verdict verdict = MISFIT;
-        if (good)
-            verdict = write_row(pass, pass->first_record + here.record, &here.column);
+        if (here.why == 0)
+            verdict = write_row(pass, pass->first_record + here.record, &here.why);
         if (verdict == NO_MEMORY || (verdict == MISFIT && !note_bad(pass, here)))
             return 0;
     }

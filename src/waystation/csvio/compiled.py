@@ -14,6 +14,7 @@ from waystation.csvio import _encode, plain
 from waystation.csvio.column import why_not
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encoded
+from waystation.csvio.reading import wrong_width
 from waystation.csvio.rejects import Reject, shown, storable_fields
 from waystation.csvio.types import TYPES
 
@@ -38,7 +39,7 @@ def encode(
     data, good, records, lines, zones, (misfits, others, places) = _encode.encode(
         chunk, ord(dialect.delimiter), ord(dialect.quote), width, plans, batch, first_record
     )
-    rejects = list(_misfits(misfits, columns, first_record, first_line)) if misfits else []
+    rejects = list(_misfits(misfits, dialect, columns, width, first_record, first_line)) if misfits else []
     if places:
         where = [(first_record + record, first_line + line) for record, line in places]
         rejects += plain.refuse(others, dialect, columns, width=width, places=where)
@@ -59,17 +60,24 @@ def encode(
     )
 
 
-def _misfits(found: _encode.Misfits, columns: Sequence[ColumnPlan], first_record: int, first_line: int) -> Iterator[Reject]:
-    """The rejects of cells that do not fit; each reason is found once for each value."""
+def _misfits(
+    found: _encode.Misfits, dialect: Dialect, columns: Sequence[ColumnPlan], width: int, first_record: int, first_line: int
+) -> Iterator[Reject]:
+    """The rejects of cells that do not fit, each reason found once for each value, and of wrong numbers of fields."""
     names = {plan.position: plan.name for plan in columns}
     reasons: list[dict[str, str]] = [{} for _ in columns]
     for record, line, at, fields in found:
-        position = columns[at].position
-        value = fields[position]
-        reason = reasons[at].get(value)
-        if reason is None:
-            reason = reasons[at][value] = why_not(TYPES[columns[at].type], value)
-        yield Reject(first_line + line, first_record + record, names[position], shown(value), reason, storable_fields(fields))
+        column: str | None
+        if at < 0:
+            wrong = wrong_width(fields, dialect, width)
+            column, value, reason = None, wrong.value, wrong.reason
+        else:
+            plan = columns[at]
+            column, value = names[plan.position], fields[plan.position]
+            if value not in reasons[at]:
+                reasons[at][value] = why_not(TYPES[plan.type], value)
+            reason = reasons[at][value]
+        yield Reject(first_line + line, first_record + record, column, shown(value), reason, storable_fields(fields))
 
 
 def _text(kind: str, key: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from waystation.csvio import quotes
@@ -46,9 +46,14 @@ def read(chunk: bytes, dialect: Dialect, *, width: int, first_line: int) -> Reco
     if not set(map(len, found.fields)) <= {width}:
         for at, fields in enumerate(found.fields):
             if len(fields) != width and at not in found.wrong:
-                reason = f"has {len(fields)} field{'s' * (len(fields) != 1)}, the header has {width}"
-                found.wrong[at] = Wrong(None, dialect.delimiter.join(fields), reason)
+                found.wrong[at] = wrong_width(fields, dialect, width)
     return found
+
+
+def wrong_width(fields: Sequence[str], dialect: Dialect, width: int) -> Wrong:
+    """What is wrong with a record of too few or too many fields."""
+    reason = f"has {len(fields)} field{'s' * (len(fields) != 1)}, the header has {width}"
+    return Wrong(None, dialect.delimiter.join(fields), reason)
 
 
 def _proper(chunk: bytes, dialect: Dialect) -> bool:
