@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg import sql
 from pydantic import BaseModel
 
 from waystation import states
@@ -50,13 +52,14 @@ from waystation.model import Event as TimelineEvent
 from waystation.sdk.kind import Kind, Registry
 from waystation.settings import Settings
 from waystation.storage import datasets, holdings, limits, tasks, uploads, workers
-from waystation.storage.db import Connection, Database, end_backends
+from waystation.storage.db import Connection, Database, attempt_name, end_backends
 from waystation.storage.files import Files, Receiver
 from waystation.storage.tasks import NewEvent
 
 LOOK_EVERY = 0.1  # seconds between two looks of somebody who waits for a change
 AT_ONCE_TRIES = 3
 SCOPES = ("kind", "dataset", "queue")
+FORCE_AFTER = "300ms"  # how long terminate waits for an attempt that is just writing
 
 
 class Engine(Protocol):
@@ -472,11 +475,9 @@ class Control:
                 changed = self._changed_params(verb, task, params)
                 if isinstance(answer, states.Nothing):
                     return task, False
-                if isinstance(answer, states.Move) and answer.take:
-                    # The dead and the frozen keep their locks: end their connections first.
-                    end_backends(connection, f"ws:{task.id}:")
                 fresh = isinstance(answer, states.Move)
-                moved = tasks.shift(
+                shift = partial(
+                    tasks.shift,
                     connection,
                     task,
                     answer,
@@ -484,6 +485,8 @@ class Control:
                     tries=0 if fresh else None,
                     params=changed,
                 )
+                take = isinstance(answer, states.Move) and answer.take
+                moved = self._by_force(connection, task, shift) if take else shift()
                 if moved is None:
                     connection.commit()
                     continue
@@ -499,9 +502,27 @@ class Control:
                 asked = NewEvent(task.id, event, actor, moved.attempt, reason=reason or None, data=data)
                 tasks.write_events(connection, [asked])
                 break
-        if isinstance(answer, states.Move) and answer.take and task.message:
-            self.engine.kill(task.message)
+        if take:
+            # Its lease is gone: now its connections, whose locks would be in the way of the clean-up, and its process.
+            with self.database.transaction() as connection:
+                end_backends(connection, attempt_name(task.id, task.attempt))
+            if task.message:
+                self.engine.kill(task.message)
         return moved, True
+
+    def _by_force(self, connection: Connection, task: Task, shift: Callable[[], Task | None]) -> Task | None:
+        """Take the lease of an attempt that runs. If it holds the row's lock itself (it may be frozen, or dead with its server
+        process alive), its connections are ended first; else it is left in peace until its lease is gone, or it would
+        notice, and give its task to the next."""
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(FORCE_AFTER)))
+                moved = shift()
+                connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+                return moved
+        except psycopg.errors.LockNotAvailable:
+            end_backends(connection, attempt_name(task.id, task.attempt))
+            return shift()
 
     def _changed_params(self, verb: Verb, task: Task, params: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
         if not params:

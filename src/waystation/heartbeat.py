@@ -13,7 +13,7 @@ import structlog
 
 from waystation.settings import Settings
 from waystation.storage import tasks
-from waystation.storage.db import Connection, Database
+from waystation.storage.db import Connection, Database, attempt_name
 
 log = structlog.get_logger("waystation.heartbeat")
 GRACE = 1.0  # seconds an attempt has to go quiet by itself once its lease is gone
@@ -64,8 +64,7 @@ class Heartbeat:
                     continue
                 try:
                     if connection is None:
-                        name = f"ws:{self._task}:{self._attempt}"
-                        connection = self._database.connect(name, autocommit=True)
+                        connection = self._database.connect(attempt_name(self._task, self._attempt), autocommit=True)
                     before = time.monotonic()
                     alive = tasks.beat(connection, self._task, self._attempt, self._settings.lease)
                     self.seconds += time.monotonic() - before

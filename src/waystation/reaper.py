@@ -40,6 +40,9 @@ class Bell(Protocol):
     def ring(self, queue: str) -> bool:
         """Tell one free slot that something waits."""
 
+    def kill(self, message: str) -> None:
+        """Kill the process that works on this message, if there is one."""
+
     def pending(self, queue: str) -> int:
         """How many rings nobody has heard yet."""
 
@@ -73,7 +76,10 @@ class Reaper:
         for task in tasks.expired(connection):
             connection.commit()
             with _unless_locked(connection):
-                rescue(connection, task, cap=self.settings.crash_cap, actor=self.name)
+                moved = rescue(connection, task, cap=self.settings.crash_cap, actor=self.name)
+                if moved is not None and task.message:
+                    # Dead already, most likely. If it hangs or is frozen, it goes and its slot comes back.
+                    self.bell.kill(task.message)
         connection.commit()
 
     # -- ring again

@@ -23,7 +23,7 @@ from waystation.sdk.steps import Checkpoint, Finished, drive, plain
 from waystation.settings import Settings
 from waystation.states import Event
 from waystation.storage import datasets, holdings, tasks
-from waystation.storage.db import Connection, Database, run
+from waystation.storage.db import Connection, Database, attempt_name, run
 from waystation.storage.files import Files
 from waystation.storage.tasks import Held, NewEvent
 
@@ -61,7 +61,7 @@ def hear(shop: Shop, queue: str, message: str = "") -> bool:
         task = tasks.claim(connection, queue=queue, lease=shop.settings.lease, worker=shop.worker, message=message)
         if task is None:
             return False
-        name = f"ws:{task.id}:{task.attempt}"
+        name = attempt_name(task.id, task.attempt)
         run(connection, "SELECT set_config('application_name', %(name)s, false)", name=name)
         claimed = NewEvent(task.id, Event.CLAIM, shop.worker, task.attempt, data={"state": task.state})
         tasks.write_events(connection, [claimed])
@@ -434,7 +434,7 @@ class Attempt:
         why = "its connection to the database was lost"
         while time.monotonic() < until:
             try:
-                with self.shop.database.connect(f"ws:{self.task.id}:{self.task.attempt}") as self.connection:
+                with self.shop.database.connect(attempt_name(self.task.id, self.task.attempt)) as self.connection:
                     self._read_again()
                     self.held.crashes += 1
                     if self.held.state is State.RUNNING and self.held.crashes >= self.shop.settings.crash_cap:

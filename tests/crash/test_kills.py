@@ -89,22 +89,39 @@ def test_the_supervisor_killed_lets_its_children_end_by_themselves(house: House,
 
 
 def test_a_frozen_attempt_that_wakes_changes_nothing_and_goes_quiet(house: House, start_worker: StartWorker) -> None:
+    """The whole worker is frozen, so that nobody can kill the attempt before it wakes."""
     frozen_worker = start_worker(**KINDS, slots=1)
     task = reached(house, begin(house, steps=60, nap=0.05), 5)
     [child] = children(frozen_worker)
+    main = child.parent()
+    assert main is not None
+    main.suspend()
     child.suspend()
     try:
         start_worker(**KINDS, slots=1)
         wait_until(lambda: house.control.get(task.id).attempt == 2, 20)
-        assert all(f":{1}" not in name for name in _names(house, task)), "the backends of the frozen attempt are ended"
+        assert _names(house, task) == [], "the backends of the frozen attempt are ended"
         reached(house, task, 10)
     finally:
         child.resume()
+        main.resume()
     ended = at_state(house, task, State.SUCCEEDED, timeout=40)
     assert numbers(house, task) == list(range(1, 61))
     assert ended.attempt == 2
     # It is quiet: neither it nor its heartbeat holds a connection any more.
     wait_until(lambda: not backend_pids(house, task), 10)
+
+
+def test_an_attempt_that_hangs_beyond_its_lease_is_killed_and_its_slot_comes_back(
+    house: House, start_worker: StartWorker
+) -> None:
+    worker = start_worker(**KINDS, slots=1)
+    task = reached(house, begin(house, steps=30), 3)
+    [child] = children(worker)
+    child.suspend()
+    ended = at_state(house, task, State.SUCCEEDED, timeout=40)
+    assert (ended.attempt, numbers(house, task)) == (2, list(range(1, 31)))
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def _names(house: House, task: Task) -> list[str]:

@@ -231,3 +231,14 @@ def test_the_same_idempotency_key_gives_the_same_task(town: House) -> None:
     one, created = town.control.submit("test.count", {"steps": 1}, actor="ann", idempotency_key="k1")
     two, again = town.control.submit("test.count", {"steps": 1}, actor="ann", idempotency_key="k1")
     assert (created, again, one.id == two.id) == (True, False, True)
+
+
+def test_terminate_takes_the_lease_at_the_first_try_however_busy_the_task_is(town: House) -> None:
+    """Its connections are ended after its lease is gone, not before: else it would notice and pass its task on."""
+    for _ in range(5):
+        task = reached(town, begin(town, steps=5000, nap=0.0), 20)
+        ended = town.control.act(Verb.TERMINATE, task.id, actor="bob")
+        assert ended.state in (State.REVERTING, State.TERMINATED)
+        at_state(town, task, State.TERMINATED)
+        claims = [e for e in town.control.events(task.id) if e.event == "claimed" and e.data["state"] == "running"]
+        assert len(claims) == 1

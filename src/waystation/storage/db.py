@@ -115,15 +115,20 @@ def run(connection: Connection, query: LiteralString | sql.Composed, **values: A
     return connection.execute(query, values).rowcount
 
 
-def end_backends(connection: Connection, name_prefix: str) -> int:
-    """End the server processes of connections with names that begin so, and wait until they are gone (1 s at most).
+def end_backends(connection: Connection, name: str) -> int:
+    """End the server processes of the connections of this name, and wait until they are gone (1 s at most for each).
 
-    A frozen or killed client leaves its server process alive with its locks: whoever takes over ends it first.
+    A frozen or killed client leaves its server process alive with its locks: whoever takes over ends it.
     """
     rows = every(
         connection,
         "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
-        " WHERE starts_with(application_name, %(prefix)s) AND pid <> pg_backend_pid() AND datname = current_database()",
-        prefix=name_prefix,
+        " WHERE application_name = %(name)s AND pid <> pg_backend_pid() AND datname = current_database()",
+        name=name,
     )
     return len(rows)
+
+
+def attempt_name(task: object, attempt: int) -> str:
+    """What the connections of an attempt are called in pg_stat_activity."""
+    return f"ws:{task}:{attempt}"

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from waystation import states
 from waystation.model import Event, Goal, JsonValue, Situation, State, Task, TaskFilter, Wish
-from waystation.storage.db import Connection, Row, every, one, run
+from waystation.storage.db import Connection, Row, attempt_name, every, one, run
 from waystation.storage.queries import load
 
 SQL = load("tasks")
@@ -307,8 +307,8 @@ def expired(connection: Connection) -> list[Task]:
 
 def end_expired(connection: Connection, task: Task) -> None:
     """End the server processes of an attempt, unless it gave a sign of life since it was listed."""
-    prefix = f"ws:{task.id}:{task.attempt}"
-    every(connection, SQL["end_expired"], id=task.id, attempt=task.attempt, prefix=prefix)
+    name = attempt_name(task.id, task.attempt)
+    every(connection, SQL["end_expired"], id=task.id, attempt=task.attempt, name=name)
 
 
 def expired_one(connection: Connection, task: Task) -> Task | None:

@@ -145,7 +145,7 @@ SELECT * FROM tasks WHERE id = %(id)s AND attempt = %(attempt)s AND lease_until 
 -- End the server processes of an attempt that is still silent; 1 s is waited for each to be gone.
 -- name: end_expired
 SELECT pg_terminate_backend(a.pid, 1000) FROM pg_stat_activity a
-WHERE starts_with(a.application_name, %(prefix)s) AND a.datname = current_database() AND a.pid <> pg_backend_pid()
+WHERE a.application_name = %(name)s AND a.datname = current_database() AND a.pid <> pg_backend_pid()
   AND EXISTS (SELECT FROM tasks WHERE id = %(id)s AND attempt = %(attempt)s AND lease_until < clock_timestamp())
 
 -- Attempts that gave no sign of life in time.

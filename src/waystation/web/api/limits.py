@@ -36,9 +36,7 @@ def put(scope: str, name: str) -> ResponseReturnValue:
     that run already go on."""
     asked = body(LimitRequest)
     control = current.control()
-    control.limit(
-        scope, name, running=asked.running, held=asked.held, actor=current.actor(), reason=asked.reason
-    )
+    control.limit(scope, name, running=asked.running, held=asked.held, actor=current.actor(), reason=asked.reason)
     return json_of(LimitList.of(control.limits()))
 
 
