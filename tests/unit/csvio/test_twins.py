@@ -42,7 +42,7 @@ def plans(draw: st.DrawFn) -> tuple[list[ColumnPlan], int]:
     return [ColumnPlan(at, f"c{at}", kind) for at, kind in zip(places, kinds, strict=True)], width
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(data=files, dialect=dialects, planned=plans(), first=st.sampled_from([1, 2**33]))
 @example(data=b'"a\r\n', dialect=COMMA, planned=([], 1), first=1)
 @example(data=b'"\xc3"\xa9', dialect=COMMA, planned=([], 1), first=1)
@@ -51,7 +51,7 @@ def test_any_bytes(data: bytes, dialect: Dialect, planned: tuple[list[ColumnPlan
     compare(data, dialect, planned[0], planned[1], first=first)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(data=st.data(), ends=st.sampled_from(["\n", "\r\n", "\r"]), every=st.booleans())
 def test_tables_of_hard_cells(data: st.DataObject, ends: str, every: bool) -> None:
     kinds = data.draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=5))
@@ -86,7 +86,7 @@ def test_each_hard_cell_of_each_type(kind: str) -> None:
             compare(quoted.encode(), COMMA, [ColumnPlan(0, "v", kind)], 1)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(number=st.floats(allow_nan=False), digits=st.integers(1, 30))
 def test_doubles_are_rounded_as_python_rounds_them(number: float, digits: int) -> None:
     plan = [ColumnPlan(0, "v", "double")]
