@@ -179,14 +179,14 @@ static PyObject *encode(PyObject *module, PyObject *args)
     free(pass.rows.at); /* at once: it is the largest */
     pass.rows.at = NULL;
     const long long lines = pass.lines; /* reading bad records again adds to the count */
-    PyObject *zones = zones_of(&pass), *bad = bad_of(&pass);
-    if (rows && zones && bad) {
+    PyObject *zones = rows ? zones_of(&pass) : NULL;
+    PyObject *bad = zones ? bad_of(&pass) : NULL;
+    if (bad) {
         const long long good = pass.records - (long long)pass.bad_count;
         made = Py_BuildValue("NLLLNN", rows, good, (long long)pass.records, lines, zones, bad);
     } else {
         Py_XDECREF(rows);
         Py_XDECREF(zones);
-        Py_XDECREF(bad);
     }
 end:
     free_pass(&pass);
