@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Two files at a time: each file's tests share servers, and most of their time is waiting for processes.
+TESTS  ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check docs bench sanitize bench-control crash clean
@@ -28,7 +30,7 @@ up: $(READY) ## serve at http://127.0.0.1:5000 until Ctrl-C, with all that is ne
 	@$(BIN)/python -m waystation up --hints
 
 test: $(READY) ## run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(TESTS)
 
 check: $(READY) ## the one gate: format, lint, types, import contracts, docs, SQL and tests
 	$(BIN)/ruff format --check .
@@ -37,7 +39,7 @@ check: $(READY) ## the one gate: format, lint, types, import contracts, docs, SQ
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/squawk src/waystation/storage/migrations/*.sql
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 docs: $(READY) ## write anew the pages of docs/ that are made from code
 	@$(BIN)/python docs/generate.py
