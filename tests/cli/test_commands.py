@@ -14,6 +14,8 @@ import pytest
 from tests.cli.running import Up
 from waystation.client import Client
 
+NOBODY = "3f2c8a5e-0d5b-4c4e-9a53-6f1f2b7c8d90"  # the id of no task
+
 BAD = b"name,age\nada,36\nbob,young\ncy,1\ndi,old\n"
 
 
@@ -142,9 +144,9 @@ def test_a_generated_file_is_fetched(up: Up, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["show", str(uuid4())], 3, "There is no task"),
+        (["show", NOBODY], 3, "There is no task"),
         (["show", "nonsense"], 3, "There is no task"),
-        (["pause", str(uuid4())], 3, "There is no task"),
+        (["pause", NOBODY], 3, "There is no task"),
         (["download", "--dataset", "nowhere"], 3, "nowhere"),
         (["download", "--from", "yesterday"], 2, "yesterday"),
         (["submit", "nonsense"], 3, "nonsense"),

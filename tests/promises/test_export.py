@@ -73,7 +73,8 @@ def test_a_paused_export_reads_the_same_rows_although_they_were_undone(town: Hou
     wait_until(lambda: town.control.get(task.id).done > 2000, 20)
     town.control.act(Verb.PAUSE, task.id, actor="ann")
     at_state(town, task, State.PAUSED)
-    assert town.control.act(Verb.UNDO, source.id, actor="ann").state is State.UNDONE
+    town.control.act(Verb.UNDO, source.id, actor="ann")
+    at_state(town, source, State.UNDONE)
     assert town.control.dataset("pinned").rows == 0, "gone for readers at once"
     assert part_tables(town), "and kept for the export"
     at_state(town, send(town, b"other\n1\n", dataset="pinned"), State.SUCCEEDED)
@@ -100,6 +101,7 @@ def test_undone_its_file_is_gone(town: House, people: bytes) -> None:
     task = at_state(town, export(town, dataset="people", till="2011-01-01"), State.SUCCEEDED)
     assert files_of(town, task)
     town.control.act(Verb.UNDO, task.id, actor="ann")
+    at_state(town, task, State.UNDONE)
     assert files_of(town, task) == []
     with pytest.raises(NoResult):
         town.control.result(task.id)

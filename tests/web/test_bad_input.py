@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from tests.web.conftest import end_of, imported, problem, send
 from waystation.wiring import House
 
+NOBODY = "3f2c8a5e-0d5b-4c4e-9a53-6f1f2b7c8d90"  # the id of no task
+
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body><p>Please sign in.</p></body></html>\n"
 
@@ -130,7 +132,7 @@ class TestRefusedAtOnce:
         problem(client.post("/tasks/download", json={"format": "docx"}), 422, "invalid-params")
 
     @pytest.mark.parametrize("path", ["", "/result", "/rejects", "/events", "/pause"])
-    @pytest.mark.parametrize("task", [str(uuid4()), "17", "not-an-id", "x" * 3000])
+    @pytest.mark.parametrize("task", [NOBODY, "17", "not-an-id", "x" * 3000])
     def test_an_unknown_task(self, client: FlaskClient, task: str, path: str) -> None:
         problem(client.get(f"/tasks/{task}{path}"), 404, "task-not-found")
 
