@@ -28,6 +28,7 @@ log = structlog.get_logger("waystation.reaper")
 
 LOCK = 0x57A4  # key among PostgreSQL's advisory locks
 LOCK_TIMEOUT = 0.3  # seconds that it waits for anybody's lock: it is never worth more
+LEADER_IDLE = 3.0  # seconds after which a leader that stands still is no longer one
 SWEEP_EVERY = 15.0  # seconds between two sweeps of what no task owns
 UNTAKEN_UPLOAD = 24 * 3600.0  # seconds an upload may wait for its task
 FORGET_WORKER = 600.0  # seconds after which a silent worker is no longer listed
@@ -59,16 +60,21 @@ class Reaper:
 
     def pass_once(self, *, sweep: bool = False) -> bool:
         """One pass; False when another process is at it right now."""
-        with self.database.connect("ws:reaper:lock") as lock:
+        # Both connections lose their locks by a short idle timeout: a leader that is frozen or cut off must not stop all.
+        # (Two at once would do no harm: each write is guarded.)
+        lock = self.database.connect("ws:reaper:lock", idle_timeout=LEADER_IDLE)
+        try:
             got = one(lock, "SELECT pg_try_advisory_xact_lock(%(key)s::int) AS got", key=LOCK)
             if not got or not got["got"]:
                 return False
-            with self.database.connect("ws:reaper", lock_timeout=LOCK_TIMEOUT) as connection:
+            with self.database.connect("ws:reaper", lock_timeout=LOCK_TIMEOUT, idle_timeout=LEADER_IDLE) as connection:
                 self._rescue(connection)
                 self._ring(connection)
                 if sweep:
                     for part in (self._retire, self._drop_unread, self._sweep_uploads, self._sweep_files):
                         part(connection)
+        finally:
+            lock.close()
         return True
 
     # -- rescue

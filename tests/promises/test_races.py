@@ -568,6 +568,15 @@ def test_a_reaper_holds_nothing_between_two_passes(house: House) -> None:
         assert connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").fetchall() == []
 
 
+def test_a_leader_that_stands_still_in_its_pass_is_no_longer_one(house: House) -> None:
+    """Frozen or cut off in the middle of a pass, it loses its election by a timeout of its session."""
+    with house.database.connect("ws:reaper:lock", idle_timeout=reaper.LEADER_IDLE) as frozen:
+        frozen.execute("SELECT pg_try_advisory_xact_lock(%s::int)", (reaper.LOCK,))
+        assert not reaper_of(house).pass_once()
+        wait_until(lambda: reaper_of(house).pass_once(), reaper.LEADER_IDLE + 5)
+        frozen.close()
+
+
 def test_only_one_reaper_passes_at_a_time(house: House) -> None:
     with psycopg.connect(house.database_url) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s::int)", (reaper.LOCK,))
