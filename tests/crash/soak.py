@@ -132,7 +132,7 @@ class Soak:
     def ask(self) -> None:
         """A verb to a task at random."""
         verb = self.random.choices([Verb.PAUSE, Verb.RESUME, Verb.STOP], [5, 6, 1])[0]
-        task, _ = self.random.choice(list(self.tasks.values()))
+        task, _ = self.random.choice(list(self.tasks.values())[-3 * ACTIVE :])  # most of the others have ended
         try:
             self.house.control.act(verb, task.id, actor="soak")
             self.score.verbs[verb] += 1
