@@ -31,6 +31,7 @@ from rich.table import Table
 from tests.conftest import launch_worker
 from tests.kinds import TABLE, count
 
+from waystation.control import base36
 from waystation.csvio import people
 from waystation.model import State, Task, Verb
 from waystation.settings import Settings
@@ -217,8 +218,8 @@ class Bench:
         assert low is not None
         pages = {
             "first page": "/tasks/?limit=50",
-            "last page": f"/tasks/?limit=50&cursor={_base36(low['seq'])}",
-            "last page of a kind": f"/tasks/?limit=50&kind=import&cursor={_base36(low['seq'] + 100)}",
+            "last page": f"/tasks/?limit=50&cursor={base36(low['seq'])}",
+            "last page of a kind": f"/tasks/?limit=50&kind=import&cursor={base36(low['seq'] + 100)}",
         }
         for name, path in pages.items():
             figure = self.figure(f"GET /tasks/, {number:,} tasks, {name}", p99_limit=0.05)
@@ -275,14 +276,6 @@ def _listen(url: str, heard: list[float], over: threading.Event) -> None:
                     (now - datetime.fromisoformat(t["updated_at"])).total_seconds() for t in tasks if t["state"] == "running"
                 )
             first = False
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, rest = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
-    return digits or "0"
 
 
 @contextmanager

@@ -291,7 +291,7 @@ class Control:
         with self.database.transaction() as connection:
             found = tasks.select(connection, which or TaskFilter(), status=status, before=before, limit=limit + 1)
         more = len(found) > limit
-        return Page(found[:limit], _base36(found[limit - 1].seq) if more else None)
+        return Page(found[:limit], base36(found[limit - 1].seq) if more else None)
 
     def events(self, task_id: UUID | str, *, after: int = 0, limit: int = 1000) -> list[TimelineEvent]:
         """A task's timeline."""
@@ -601,7 +601,8 @@ def _request_hash(connection: Connection, kind: str, params: Mapping[str, JsonVa
     return hashlib.sha256(json.dumps([kind, asked], sort_keys=True).encode()).hexdigest()
 
 
-def _base36(number: int) -> str:
+def base36(number: int) -> str:
+    """A place in the list of tasks as pages name it: `int(text, 36)` is its inverse."""
     digits = ""
     while number:
         number, rest = divmod(number, 36)

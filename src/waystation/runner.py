@@ -455,6 +455,3 @@ class _LeftError(Exception):
 
 def _backoff(tries: int) -> float:
     return float(min(2.0**tries * 0.5, LONGEST_BACKOFF))
-
-
-__all__ = ["Attempt", "Kind", "Shop", "hear"]

@@ -375,11 +375,6 @@ def unread(connection: Connection) -> list[int]:
     return [r["id"] for r in every(connection, SQL["unread"])]
 
 
-def strays(connection: Connection) -> list[str]:
-    """Tables in the schema `parts` that belong to nothing; there should be none."""
-    return [r["name"] for r in every(connection, SQL["strays"])]
-
-
 # -- reading -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class PinnedChunk:

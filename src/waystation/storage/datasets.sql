@@ -134,10 +134,3 @@ LIMIT %(limit)s::int
 -- name: pinned_size
 SELECT count(*) AS chunks, coalesce(sum(c.good), 0)::bigint AS rows
 FROM pins JOIN chunks c ON c.batch = pins.batch WHERE pins.task = %(task)s
-
--- Tables in the schema `parts` that no ledger knows.
--- name: strays
-SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'parts' AND c.relkind = 'r'
-  AND c.relname NOT IN (SELECT relation FROM waystation.parts)
-  AND c.relname NOT IN (SELECT 'r' || id FROM waystation.batches WHERE state <> 'dropped')
