@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,6 +74,8 @@ class Reaper:
                     for part in (self._retire, self._drop_unread, self._sweep_uploads, self._sweep_files):
                         part(connection)
         finally:
+            with suppress(psycopg.Error):
+                lock.rollback()  # a close alone is not waited for: the next one would find it locked
             lock.close()
         return True
 

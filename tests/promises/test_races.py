@@ -565,7 +565,11 @@ def test_a_reaper_holds_nothing_between_two_passes(house: House) -> None:
     assert frozen.pass_once()
     assert other.pass_once(), "the first may be frozen now: the second goes on"
     with house.database.transaction() as connection:
-        assert connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").fetchall() == []
+        held = connection.execute(
+            "SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+        )
+        assert held.fetchall() == []
 
 
 def test_a_leader_that_stands_still_in_its_pass_is_no_longer_one(house: House) -> None:

@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def make_app(broker_url: str, *, patience: float = 10.0) -> Celery:
+def make_app(broker_url: str, *, patience: float = 10.0, **transport: Any) -> Celery:
     """The Celery application on this broker. `patience`: seconds to wait for an answer of a broker that hangs."""
     app = Celery("waystation", broker=broker_url, set_as_current=False)
     app.conf.update(SETTINGS)
@@ -39,6 +39,7 @@ def make_app(broker_url: str, *, patience: float = 10.0) -> Celery:
         "visibility_timeout": 60,
         "socket_timeout": patience,
         "socket_connect_timeout": min(patience, 3.0),
+        **transport,
     }
     return app
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import redis
 import structlog
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from waystation.engine.celery_app import TASK, broker_queue, make_app
 from waystation.local import client_url
 
-PATIENCE = 2.0  # seconds that somebody who submits waits at most for a broker that hangs
+PATIENCE = 1.0  # seconds that somebody who submits waits for a broker that hangs
 log = structlog.get_logger("waystation.doorbell")
 
 
@@ -17,8 +19,14 @@ class Doorbell:
     """Rings through Celery on Redis. Its connections are opened at first use, so a fork before it does no harm."""
 
     def __init__(self, broker_url: str) -> None:
-        self._app = make_app(broker_url, patience=PATIENCE)
-        self._redis = redis.Redis.from_url(client_url(broker_url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+        # No second try, here or there: the reaper is the one who rings again.
+        self._app = make_app(broker_url, patience=PATIENCE, max_retries=0)
+        self._redis = redis.Redis.from_url(
+            client_url(broker_url),
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+            retry=Retry(NoBackoff(), 0),
+        )
 
     def ring(self, queue: str) -> bool:
         """One ring: one claim by one free slot. False when the broker does not answer."""

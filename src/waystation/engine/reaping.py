@@ -63,7 +63,7 @@ def main() -> None:
                 swept = time.monotonic()
         except psycopg.errors.LockNotAvailable:
             log.info("a sweep was put off: a reader is in the way")
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
             log.warning("the database does not answer", error=str(error))
         over.wait(settings.reap)
     try:
