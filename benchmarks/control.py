@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -84,6 +85,13 @@ class Bench:
         """A new row."""
         self.figures.append(Figure(name, **limits))  # type: ignore[arg-type]
         return self.figures[-1]
+
+    def tell(self, part: Callable[[], None]) -> None:
+        """Carry out one part, and say at once what it showed: the whole takes minutes."""
+        known = len(self.figures)
+        part()
+        for f in self.figures[known:]:
+            print(f"{f.name}: median {f.at(0.5):.4f} {f.unit}, p99 {f.at(0.99):.4f} {f.unit}", file=sys.stderr, flush=True)
 
     def send(self, rows: int, dataset: str) -> Task:
         """Start an import of generated rows."""
@@ -325,14 +333,11 @@ def main() -> None:
             worker = launch_worker(house)
             bench = Bench(house, asked.rows, asked.quick)
             try:
-                bench.submits()
-                bench.pauses()
-                bench.costs()
-                bench.stops_and_undos()
-                bench.terminates()
+                for part in (bench.submits, bench.pauses, bench.costs, bench.stops_and_undos, bench.terminates):
+                    bench.tell(part)
                 with web(house.settings) as url:
-                    bench.streams(url)
-                    bench.lists(url)
+                    bench.tell(partial(bench.streams, url))
+                    bench.tell(partial(bench.lists, url))
             finally:
                 worker.send_signal(signal.SIGTERM)
                 worker.wait(timeout=60)
