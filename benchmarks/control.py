@@ -169,13 +169,12 @@ class Bench:
                 self.act(Verb.UNDO, task)
                 undo.samples.append(until(lambda t=task: self.now(t).state in FINAL) - began)  # type: ignore[misc]
 
-    def _child_of(self, task: Task) -> psutil.Process:
-        """The process that works on a task: the pool child with most processor time of late is not certain, its backend is."""
+    def _connections(self, task: Task) -> int:
+        """Connections of the task's attempts."""
         with self.house.database.transaction() as connection:
-            before = {p.pid: sum(p.cpu_times()[:2]) for p in self._children()}
-            connection.execute("SELECT 1")
-        time.sleep(0.4)
-        return max(self._children(), key=lambda p: sum(p.cpu_times()[:2]) - before.get(p.pid, 0))
+            return connection.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE %s", (f"ws:{task.id}:%",)
+            ).rowcount
 
     def _children(self) -> list[psutil.Process]:
         found = []
@@ -190,15 +189,23 @@ class Bench:
 
     def terminates(self) -> None:
         """terminate asked → the process is gone; and killed → the task runs again."""
-        gone = self.figure("terminate asked → process gone", p99_limit=1.0)
+        gone = self.figure("terminate asked → process gone, a task that hangs", p99_limit=1.0)
+        quiet = self.figure("terminate asked → nobody works on it, an import", p99_limit=1.0)
         again = self.figure("worker child killed → task runs again", p99_limit=15.0)
-        for _ in range(3 if self.quick else 6):
-            task = self.send(300_000, "killed")
+        for _ in range(3 if self.quick else 10):
+            task = self.house.control.submit("test.count", {"steps": 9, "hang_at": 2}, actor="bench")[0]
             until(lambda t=task: self.now(t).done > 0)  # type: ignore[misc]
-            child = self._child_of(task)
+            children = self._children()  # the one that works on it is among them, and no other will end
             began = time.monotonic()
             self.act(Verb.TERMINATE, task)
-            gone.samples.append(until(lambda c=child: not c.is_running() or c.status() == "zombie") - began)  # type: ignore[misc]
+            gone.samples.append(until(lambda c=children: any(map(_ended, c)), timeout=30) - began)  # type: ignore[misc]
+            until(lambda t=task: self.now(t).state in FINAL)  # type: ignore[misc]
+        for _ in range(3 if self.quick else 10):
+            task = self.send(1_000_000, "killed")
+            until(lambda t=task: self.now(t).done > 0)  # type: ignore[misc]
+            began = time.monotonic()
+            self.act(Verb.TERMINATE, task)
+            quiet.samples.append(until(lambda t=task: not self._connections(t)) - began)  # type: ignore[misc]
             until(lambda t=task: self.now(t).state in FINAL)  # type: ignore[misc]
         for _ in range(3 if self.quick else 5):
             task = self.house.control.submit("test.count", {"steps": 2000, "nap": 0.02}, actor="bench")[0]
@@ -260,6 +267,13 @@ class Bench:
             time.sleep(0.05)
         over.set()
         late.samples = heard or [float("inf")]
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _listen(url: str, heard: list[float], over: threading.Event) -> None:
