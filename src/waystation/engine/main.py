@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -79,6 +80,8 @@ def main() -> None:
     app, queues = build(settings)
     # Celery warns whoever runs as root because of pickle; messages here are JSON and nothing else.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    # A killed attempt is no news, and there is no result backend that it could be noted in: Celery says so each time.
+    logging.getLogger("celery.worker.control").addFilter(lambda said: "as revoked in backend" not in str(said.msg))
     worker = app.Worker(
         hostname=f"ws-{os.environ[WORKER].replace(':', '-')}@{socket.gethostname()}",
         pool="prefork",
