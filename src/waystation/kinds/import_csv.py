@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from waystation.csvio.chunks import read_chunk
-from waystation.csvio.dialect import Dialect
-from waystation.csvio.encode import ColumnPlan, Encoded, encode
 from waystation.csvio.infer import Inferred, infer
 from waystation.csvio.sniff import Sniffed, sniff
-from waystation.errors import AbortedOnError, InvalidName, InvalidParams, TooManyRejects, UnknownColumn
+from waystation.errors import InvalidName, InvalidParams, UnknownColumn
+from waystation.kinds.importing import counts, load
 from waystation.model import SQL_TYPES, Column, Dataset
 from waystation.sdk import Checkpoint, Context, Look, Steps, task
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
-LONGEST_STEP, SHORTEST_STEP = 0.16, 0.06  # seconds that a step aims to stay between: a pause waits for half of one
 
 SMALL = 2**20  # bytes of a file that is imported within about a second
 SMALL_FIRST = 10  # its priority
-GUESSED_ROW = 64  # bytes of a row, until the first chunk tells
 
 
 class ImportParams(BaseModel):
@@ -68,49 +63,12 @@ def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None
                 "good": 0,
                 "bad": 0,
             }
-            yield Checkpoint(cursor, done=sniffed.data_offset, total=upload.size, phase="read", counts=_counts(cursor))
+            yield Checkpoint(cursor, done=sniffed.data_offset, total=upload.size, phase="read", counts=counts(cursor))
 
-        dialect = Dialect.of(cursor["dialect"])
-        plans = [ColumnPlan(c["position"], c["name"], c["type"]) for c in cursor["columns"]]
-        batch = ctx.staged()
-        target = min(4 * 2**20, ctx.chunk_rows * GUESSED_ROW)
-        while True:
-            _keep_budget(params, cursor)
-            began = time.monotonic()
-            chunk = read_chunk(source, cursor["offset"], dialect, target_bytes=target, line=cursor["line"])
-            if chunk is None:
-                break
-            made = encode(
-                chunk.data,
-                dialect,
-                plans,
-                width=cursor["width"],
-                batch=batch.part,
-                first_record=cursor["record"],
-                first_line=cursor["line"],
-            )
-            if made.rejects and params.on_error == "abort":
-                first = made.rejects[0]
-                raise AbortedOnError(f"Line {first.line} is bad, and on_error is abort: {first.error}.", line=first.line)
-            batch.add(
-                made.data,
-                binary=made.binary,
-                start=chunk.start,
-                end=chunk.end,
-                first_row=cursor["record"],
-                last_row=cursor["record"] + made.records - 1,
-                line=cursor["line"],
-                good=made.rows_good,
-                bad=made.rows_bad,
-                zones={name: list(zone) for name, zone in made.zones.items()},
-                rejects=((r.record, r.line, r.column, r.value, r.reason, list(r.fields)) for r in made.rejects),
-            )
-            cursor = _after(cursor, chunk.end, made)
-            yield Checkpoint(cursor, done=chunk.end, total=upload.size, phase="read", counts=_counts(cursor))
-            target = _next_target(target, made.records, len(chunk.data), time.monotonic() - began, ctx.chunk_rows)
+        cursor = yield from load(ctx, source, cursor, size=upload.size, on_error=params.on_error, max_errors=params.max_errors)
     return {
         "dataset": params.dataset,
-        "batch": batch.id,
+        "batch": ctx.staged().id,
         "rows": cursor["good"],
         "rejected": cursor["bad"],
         "dry_run": params.dry_run,
@@ -161,37 +119,3 @@ def choose_types(
             kind, why = found[name].type, found[name].why
         columns.append({"position": position, "name": name, "type": kind, "why": why})
     return columns
-
-
-def _counts(cursor: Mapping[str, Any]) -> dict[str, int]:
-    return {"good": cursor["good"], "bad": cursor["bad"]}
-
-
-def _keep_budget(params: ImportParams, cursor: Mapping[str, Any]) -> None:
-    """Between steps, so that the rejects that broke the budget are kept and can be looked at."""
-    if params.max_errors is not None and cursor["bad"] > params.max_errors:
-        raise TooManyRejects(
-            f"{cursor['bad']} rows were rejected up to line {cursor['line'] - 1};"
-            f" the budget (max_errors) is {params.max_errors}."
-        )
-
-
-def _after(cursor: Mapping[str, Any], end: int, made: Encoded) -> dict[str, Any]:
-    return {
-        **cursor,
-        "offset": end,
-        "record": cursor["record"] + made.records,
-        "line": cursor["line"] + made.lines,
-        "good": cursor["good"] + made.rows_good,
-        "bad": cursor["bad"] + made.rows_bad,
-    }
-
-
-def _next_target(target: int, records: int, size: int, seconds: float, chunk_rows: int) -> int:
-    """Bytes for the next chunk: at most about chunk_rows rows, and a step neither too long nor too short."""
-    if seconds > LONGEST_STEP:
-        target = int(target * max(0.5, LONGEST_STEP / seconds))
-    elif seconds < SHORTEST_STEP:
-        target *= 2
-    most = chunk_rows * max(1, size // max(records, 1))
-    return max(16 * 2**10, min(target, most))
