@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ from waystation.storage.db import Database
 @pytest.fixture
 def empty(servers: Servers) -> Database:
     """A database without anything in it."""
-    name = f"empty_{id(object())}"
+    name = f"empty_{uuid4().hex}"
     assert servers.database_url
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
