@@ -179,12 +179,16 @@ class Page:
 
 
 SQL_TYPES: dict[str, str] = {
+    "integer": "integer",
     "bigint": "bigint",
     "numeric": "numeric",
     "double": "double precision",
     "boolean": "boolean",
     "date": "date",
     "timestamp": "timestamp",
+    "time": "time",
+    "uuid": "uuid",
+    "json": "json",  # not jsonb, which would drop blanks, the order of keys and the digits of numbers
     "text": "text",
 }
 

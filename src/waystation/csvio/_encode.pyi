@@ -11,7 +11,7 @@ def encode(
     delimiter: int,
     quote: int,
     width: int,
-    plans: list[tuple[int, str]],
+    plans: list[tuple[int | None, str]],
     batch: int,
     first_record: int,
     /,

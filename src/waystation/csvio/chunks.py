@@ -60,9 +60,10 @@ def read_chunk(
 def last_end(data: bytes, dialect: Dialect) -> int:
     """The offset just after the last record that is complete in `data`, which begins at a record; 0 if none is."""
     # A CR as the last byte may be half of a CRLF: it ends nothing yet.
-    if dialect.quote.encode() not in data:
+    escaped = dialect.escapes(data)
+    if not escaped and not dialect.quotes(data):
         return _last_line_end(data, len(data) - data.endswith(b"\r"))
-    pieces = quotes.split(data, dialect)
+    pieces = None if escaped else quotes.split(data, dialect)
     if pieces is None:
         return max((record.end for record in scan(data, dialect, eof=False)), default=0)
     at = len(data)

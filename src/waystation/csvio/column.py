@@ -4,45 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from waystation.csvio.types import ColumnType
+from waystation.csvio.encoded import ColumnPlan
+from waystation.csvio.types import TYPES
+
+REQUIRED = "a value is required"
+_SHORT = {"integer": 9, "bigint": 18}  # so many digits fit, whatever they are
 
 
-def check(kind: ColumnType, cells: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:
-    """The cells as canonical text ("" stays, it is null), and the reason for each value that does not fit the type."""
-    if kind.name == "text":
-        return cells, {}  # NUL and undecodable bytes are found for the whole chunk
-    if kind.name == "bigint" and _plain_whole(cells):
-        return cells, {}
+def check(plan: ColumnPlan, cells: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:
+    """The cells as canonical text ("" for null), and the reason for each value that can't be taken."""
+    nulls = {"", *plan.format.nulls}
+    simple = plan.check is None and not plan.required
+    if simple and nulls.isdisjoint(cells) if len(nulls) > 1 else simple:
+        if plan.type == "text":
+            return cells, {}  # NUL and undecodable bytes are found for the whole chunk
+        if plan.type in _SHORT and _plain_whole(cells, _SHORT[plan.type]):
+            return cells, {}
     changed: dict[str, str] = {}
     bad: dict[str, str] = {}
-    parse = kind.parse
     for value in set(cells):
-        if value:
-            try:
-                made = parse(value)
-            except ValueError as error:
-                bad[value] = str(error)
-            else:
-                if made != value:
-                    changed[value] = made
+        if value in nulls:
+            if plan.required:
+                bad[value] = REQUIRED
+            elif value:
+                changed[value] = ""
+            continue
+        try:
+            made = parse(plan, value)
+        except ValueError as error:
+            bad[value] = str(error)
+        else:
+            if made != value:
+                changed[value] = made
     return [changed.get(value, value) for value in cells] if changed else cells, bad
 
 
-def why_not(kind: ColumnType, value: str) -> str:
-    """The reason for a value that is known not to fit the type."""
+def parse(plan: ColumnPlan, value: str) -> str:
+    """The canonical text of a value that is not null; ValueError with the reason if it can't be taken."""
+    made = TYPES[plan.type].parse(value, plan.format)
+    if plan.check is not None and (reason := plan.check(made)) is not None:
+        raise ValueError(reason)
+    return made
+
+
+def why_not(plan: ColumnPlan, value: str) -> str:
+    """The reason for a value that is known not to be taken."""
+    if value in ("", *plan.format.nulls):
+        assert plan.required, f"the encoders differ about a null of {plan.name}"
+        return REQUIRED
     try:
-        kind.parse(value)
+        parse(plan, value)
     except ValueError as error:
         return str(error)
-    raise AssertionError(f"the encoders differ about {value[:200]!r} as {kind.name}")
+    raise AssertionError(f"the encoders differ about {value[:200]!r} as {plan.type}")
 
 
-def _plain_whole(cells: Sequence[str]) -> bool:
-    """Whether all cells are empty or short runs of ASCII digits without leading zeros: what parse_bigint would take."""
+def _plain_whole(cells: Sequence[str], most: int) -> bool:
+    """Whether all cells are empty or short runs of ASCII digits without leading zeros: taken as they are."""
     run = "".join(cells)
     if not run:
         return True
-    if not (run.isascii() and run.isdigit()) or max(map(len, cells)) > 18:
+    if not (run.isascii() and run.isdigit()) or max(map(len, cells)) > most:
         return False
     return f",{','.join(cells)}".count(",0") == cells.count("0")
 

@@ -14,9 +14,9 @@ from waystation.csvio import _encode, plain
 from waystation.csvio.column import why_not
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encoded
-from waystation.csvio.reading import wrong_width
-from waystation.csvio.rejects import Reject, shown, storable_fields
-from waystation.csvio.types import TYPES
+from waystation.csvio.formats import PLAIN
+from waystation.csvio.reading import Ragged, wrong_width
+from waystation.csvio.rejects import Reject, copy_rows, shown, storable_fields
 
 _FIRST_DAY, _MIDNIGHT = date(2000, 1, 1), datetime(2000, 1, 1)
 _record = attrgetter("record")
@@ -31,11 +31,15 @@ def encode(
     batch: int,
     first_record: int,
     first_line: int,
+    ragged: Ragged = "reject",
 ) -> Encoded:
     """See encode.py. What it was not built for (another encoding, a type of later days) is left to the plain encoder."""
-    if dialect.encoding != "utf-8" or not _encode.TYPES.issuperset(plan.type for plan in columns):
-        return plain.encode(chunk, dialect, columns, width=width, batch=batch, first_record=first_record, first_line=first_line)
-    plans = [(plan.position, plan.type) for plan in columns]
+    plans = [(plan.position, plan.type) for plan in columns if _offered(plan)]
+    if len(plans) < len(columns) or not _read(dialect) or ragged != "reject":
+        return plain.encode(
+            chunk, dialect, columns, width=width, batch=batch, first_record=first_record, first_line=first_line, ragged=ragged
+        )
+    assert dialect.quote
     data, good, records, lines, zones, (misfits, others, places) = _encode.encode(
         chunk, ord(dialect.delimiter), ord(dialect.quote), width, plans, batch, first_record
     )
@@ -51,7 +55,7 @@ def encode(
         rows_bad=len(rejects),
         records=records,
         lines=lines,
-        rejects=rejects,
+        reject_rows=copy_rows(rejects),
         zones={
             plan.name: (_text(plan.type, zone[0]), _text(plan.type, zone[1]))
             for plan, zone in zip(columns, zones, strict=True)
@@ -60,11 +64,21 @@ def encode(
     )
 
 
+def _offered(plan: ColumnPlan) -> bool:
+    """Whether the compiled pass can check this column."""
+    exact = plan.position is not None and not plan.required and plan.check is None
+    return exact and plan.format == PLAIN and plan.type in _encode.TYPES
+
+
+def _read(dialect: Dialect) -> bool:
+    """Whether the compiled pass can read files that are written so."""
+    return dialect.encoding == "utf-8" and bool(dialect.quote) and not dialect.escape and dialect.doublequote
+
+
 def _misfits(
     found: _encode.Misfits, dialect: Dialect, columns: Sequence[ColumnPlan], width: int, first_record: int, first_line: int
 ) -> Iterator[Reject]:
     """The rejects of cells that do not fit, each reason found once for each value, and of wrong numbers of fields."""
-    names = {plan.position: plan.name for plan in columns}
     reasons: list[dict[str, str]] = [{} for _ in columns]
     for record, line, at, fields in found:
         column: str | None
@@ -73,9 +87,10 @@ def _misfits(
             column, value, reason = None, wrong.value, wrong.reason
         else:
             plan = columns[at]
-            column, value = names[plan.position], fields[plan.position]
+            assert plan.position is not None
+            column, value = plan.name, fields[plan.position]
             if value not in reasons[at]:
-                reasons[at][value] = why_not(TYPES[plan.type], value)
+                reasons[at][value] = why_not(plan, value)
             reason = reasons[at][value]
         yield Reject(first_line + line, first_record + record, column, shown(value), reason, storable_fields(fields))
 

@@ -1,11 +1,11 @@
-"""How a CSV file is written: its delimiter, its quote, its encoding and its byte-order mark."""
+"""How a CSV file is written: its delimiter, its quote, its escape, its encoding and its byte-order mark."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 # The module's own limit (128 KiB) would raise in the middle of a file; records are bounded by read_chunk instead.
 csv.field_size_limit(2**31 - 1)
@@ -15,23 +15,46 @@ class CsvFormat(TypedDict):
     """The keyword arguments of csv.reader that a dialect stands for."""
 
     delimiter: str
-    quotechar: str
+    quotechar: str | None
     doublequote: bool
+    escapechar: str | None
+    quoting: Literal[0, 3]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Delimiter and quote are one ASCII character each, so they can be looked for in bytes; `bom` is a length in bytes."""
+    """Delimiter, quote and escape are one ASCII character each, so they can be looked for in bytes.
+
+    `quote`: None where nothing is quoted. `doublequote`: two quotes within a quoted field are one. `escape`: takes the
+    meaning from the character after it, within quotes and outside, as `\\` in MySQL's files; None where there is none.
+    `bom`: the length of the byte-order mark in bytes.
+    """
 
     delimiter: str = ","
-    quote: str = '"'
+    quote: str | None = '"'
     encoding: str = "utf-8"
     bom: int = 0
+    escape: str | None = None
+    doublequote: bool = True
 
     @property
     def format(self) -> CsvFormat:
         """For `csv.reader(lines, **dialect.format)`."""
-        return {"delimiter": self.delimiter, "quotechar": self.quote, "doublequote": True}
+        return {
+            "delimiter": self.delimiter,
+            "quotechar": self.quote,
+            "doublequote": self.doublequote,
+            "escapechar": self.escape,
+            "quoting": 3 if self.quote is None else 0,
+        }
+
+    def escapes(self, data: bytes) -> bool:
+        """Whether an escape stands in these bytes."""
+        return self.escape is not None and self.escape.encode() in data
+
+    def quotes(self, data: bytes) -> bool:
+        """Whether a quote stands in these bytes."""
+        return self.quote is not None and self.quote.encode() in data
 
     def as_json(self) -> dict[str, Any]:
         """For a task's cursor or params."""

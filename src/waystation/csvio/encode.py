@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from waystation.csvio import plain
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encode, Encoded
+from waystation.csvio.formats import ValueFormat
+from waystation.csvio.reading import Ragged
 
-__all__ = ["ENCODER", "ColumnPlan", "Encoded", "encode"]
+__all__ = ["ENCODER", "ColumnPlan", "Encoded", "Ragged", "ValueFormat", "encode"]
 
 
 def _choose() -> tuple[str, Encode]:
@@ -39,11 +41,15 @@ def encode(
     batch: int,
     first_record: int,
     first_line: int,
+    ragged: Ragged = "reject",
 ) -> Encoded:
     """Check and encode a chunk of whole records, as read_chunk gives them.
 
-    `width` is the number of fields that each record must have; `first_record` and `first_line` are the numbers, from 1, of
-    the chunk's first record and line in the file. Of a row with several bad cells, the first in the order of `columns` is
-    named.
+    `width` is the number of fields that each record must have; with `ragged="fill"`, those missing at its end are null and
+    those beyond are dropped if they are all empty, as behind a trailing delimiter. `first_record` and `first_line` are the
+    numbers, from 1, of the chunk's first record and line in the file. Of a row with several bad cells, the first in the order
+    of `columns` is named.
     """
-    return _encode(chunk, dialect, columns, width=width, batch=batch, first_record=first_record, first_line=first_line)
+    return _encode(
+        chunk, dialect, columns, width=width, batch=batch, first_record=first_record, first_line=first_line, ragged=ragged
+    )

@@ -14,7 +14,8 @@ from typing import BinaryIO
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.records import Record, scan
 from waystation.csvio.sniff import Sniffed
-from waystation.csvio.types import TYPES, quoted
+from waystation.csvio.types import TYPES
+from waystation.csvio.words import quoted
 
 TOLERANCE = 0.05  # share of sampled values that a type may leave to the rejects
 SAMPLE_RECORDS = 300
@@ -131,7 +132,7 @@ def aligned(data: bytes, dialect: Dialect, width: int) -> list[list[str]]:
     those must not disagree that give records of the right width.
     """
     readings: list[list[Record]] = []
-    for lead in (b"x", b"", dialect.quote.encode()):
+    for lead in (b"x", b"", (dialect.quote or "").encode()):
         records = list(scan(lead + data, dialect, eof=False))[1:]  # the first one is the rest of a record
         records = [Record(r.fields, r.end - len(lead), r.lines) for r in records if r.fields]
         right = sum(len(record.fields) == width for record in records)

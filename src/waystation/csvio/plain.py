@@ -12,8 +12,8 @@ from itertools import compress
 from waystation.csvio.column import check, escape
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encoded
-from waystation.csvio.reading import Records, Wrong, read
-from waystation.csvio.rejects import Reject, shown, storable_fields
+from waystation.csvio.reading import Ragged, Records, Wrong, fitted, read
+from waystation.csvio.rejects import Reject, copy_rows, shown, storable_fields
 from waystation.csvio.types import TYPES
 
 
@@ -36,9 +36,10 @@ def encode(
     batch: int,
     first_record: int,
     first_line: int,
+    ragged: Ragged = "reject",
 ) -> Encoded:
     """See encode.py. Bad rows cost about what good ones do."""
-    made = _check(read(chunk, dialect, width=width, first_line=first_line), columns, width)
+    made = _check(read(chunk, dialect, width=width, first_line=first_line, ragged=ragged), columns, width)
     starts = made.records.starts
     places = ((first_record + at, starts[at]) for at in sorted(made.wrong))
     return Encoded(
@@ -48,7 +49,7 @@ def encode(
         rows_bad=len(made.wrong),
         records=len(starts),
         lines=made.records.lines,
-        rejects=_rejects(made, columns, places),
+        reject_rows=copy_rows(_rejects(made, columns, places)),
         zones=_zones(columns, made.texts),
     )
 
@@ -69,18 +70,21 @@ def _check(records: Records, columns: Sequence[ColumnPlan], width: int) -> _Chec
     if wrong:
         where = [at for at in where if at not in wrong]
         rows = [rows[at] for at in where]
+    if not set(map(len, rows)) <= {width}:
+        rows = [fitted(row, width) for row in rows]
     cells: list[tuple[str, ...]] = list(zip(*rows, strict=True)) if rows else [()] * width
 
     texts: list[Sequence[str]] = []
     keep = bytearray(b"\1") * len(rows)
     for plan in columns:
-        made, bad = check(TYPES[plan.type], cells[plan.position])
+        column = [""] * len(rows) if plan.position is None else cells[plan.position]
+        made, bad = check(plan, column)
         texts.append(made)
         if bad:
-            for number, value in enumerate(cells[plan.position]):
+            for number, value in enumerate(column):
                 if value in bad and keep[number]:
                     keep[number] = 0
-                    wrong[where[number]] = Wrong(plan.position, value, bad[value])
+                    wrong[where[number]] = Wrong(plan.position, value, bad[value], plan.name)
     if not all(keep):
         texts = [list(compress(made, keep)) for made in texts]
         where = list(compress(where, keep))
@@ -88,12 +92,12 @@ def _check(records: Records, columns: Sequence[ColumnPlan], width: int) -> _Chec
 
 
 def _rejects(made: _Checked, columns: Sequence[ColumnPlan], places: Iterable[tuple[int, int]]) -> list[Reject]:
-    names = {plan.position: plan.name for plan in columns}
+    names = {plan.position: plan.name for plan in columns if plan.position is not None}
     return [
         Reject(
             line=line,
             record=record,
-            column=None if what.position is None else names.get(what.position),
+            column=what.column or (None if what.position is None else names.get(what.position)),
             value=shown(what.value),
             reason=what.reason,
             fields=storable_fields(made.records.fields[at]),
@@ -114,5 +118,5 @@ def _copy_rows(columns: Sequence[ColumnPlan], texts: Sequence[Sequence[str]], ba
     if not records:
         return b""
     heads = [f"{batch}\t{record}" for record in records]
-    bodies = [escape(made, free_text=plan.type == "text") for plan, made in zip(columns, texts, strict=True)]
+    bodies = [escape(made, free_text=TYPES[plan.type].free) for plan, made in zip(columns, texts, strict=True)]
     return ("\n".join(map("\t".join, zip(heads, *bodies, strict=True))) + "\n").encode()

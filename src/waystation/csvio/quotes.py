@@ -17,12 +17,16 @@ MANY = 1_000_000  # quotes: beyond that, splitting at them would take too much m
 def split(data: bytes, dialect: Dialect) -> list[bytes] | None:
     """Cut `data`, which begins at a record, at its quotes: even pieces are outside quotes, odd ones inside.
 
-    None if that does not hold because a quote stands in the middle of a field, or if there are too many quotes.
+    None if that does not hold because a quote stands in the middle of a field, or if there are too many quotes. It takes no
+    escapes.
     """
+    assert dialect.quote is not None
     quote = dialect.quote.encode()
     if data.count(quote) > MANY:
         return None
     pieces = data.split(quote)
+    if not dialect.doublequote and b"" in pieces[2 : len(pieces) - 1 : 2]:
+        return None
     # The last piece opens nothing. An empty one is a doubled quote, or the beginning of the data: both fine.
     return pieces if set(map(_last_byte, pieces[: len(pieces) - 1 : 2])) <= _borders(dialect) else None
 

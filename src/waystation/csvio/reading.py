@@ -6,21 +6,28 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from waystation.csvio import quotes
 from waystation.csvio.dialect import Dialect
+
+Ragged = Literal["reject", "fill"]
 
 _bad_byte = re.compile("[\udc80-\udcff]").search  # what the error handler surrogateescape makes of a byte
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What is wrong with a record: the field's position if it is one field, the value and the reason."""
+    """What is wrong with a record: the field's position if it is one field, the value and the reason.
+
+    `column`: the name of the column that does not take the value, if it is for a column's sake.
+    """
 
     position: int | None
     value: str
     reason: str
+    column: str | None = None
 
 
 @dataclass(slots=True)
@@ -33,8 +40,11 @@ class Records:
     lines: int = 0
 
 
-def read(chunk: bytes, dialect: Dialect, *, width: int, first_line: int) -> Records:
-    """The records of a chunk, and those that are wrong: quotes, bytes, number of fields (`width` is right), in this order."""
+def read(chunk: bytes, dialect: Dialect, *, width: int, first_line: int, ragged: Ragged = "reject") -> Records:
+    """The records of a chunk, and those that are wrong: quotes, bytes, number of fields (`width` is right), in this order.
+
+    With `ragged="fill"` a record may have fewer fields, or more as long as those beyond are empty: see `fitted`.
+    """
     try:
         text, decodes = chunk.decode(dialect.encoding), True
     except UnicodeDecodeError:
@@ -45,9 +55,15 @@ def read(chunk: bytes, dialect: Dialect, *, width: int, first_line: int) -> Reco
         _find_undecodable(found)
     if not set(map(len, found.fields)) <= {width}:
         for at, fields in enumerate(found.fields):
-            if len(fields) != width and at not in found.wrong:
+            right = len(fields) == width or (ragged == "fill" and not any(fields[width:]))
+            if not right and at not in found.wrong:
                 found.wrong[at] = wrong_width(fields, dialect, width)
     return found
+
+
+def fitted(fields: list[str], width: int) -> list[str]:
+    """The record with as many fields as it should have: empty ones in place of those that are missing."""
+    return fields if len(fields) == width else fields[:width] + [""] * (width - len(fields))
 
 
 def wrong_width(fields: Sequence[str], dialect: Dialect, width: int) -> Wrong:
@@ -57,6 +73,10 @@ def wrong_width(fields: Sequence[str], dialect: Dialect, width: int) -> Wrong:
 
 
 def _proper(chunk: bytes, dialect: Dialect) -> bool:
+    if dialect.escape and dialect.escapes(chunk):
+        return not dialect.quotes(chunk) and not chunk.rstrip(b"\r\n").endswith(dialect.escape.encode())
+    if not dialect.quotes(chunk):
+        return True
     pieces = quotes.split(chunk, dialect)
     return pieces is not None and quotes.closed(pieces, dialect)
 
@@ -104,17 +124,35 @@ def _split_doubtful(text: str, dialect: Dialect, first_line: int) -> Records:
 
 
 def misquoted(lines: list[str], dialect: Dialect) -> str | None:
-    """What is wrong with the quotes of one record, given as its lines; None if nothing is."""
-    if not any(dialect.quote in line for line in lines):
+    """What is wrong with the quotes or escapes of one record, given as its lines; None if nothing is."""
+    text = "".join(lines)
+    if not any(mark and mark in text for mark in (dialect.quote, dialect.escape)):
         return None
     try:
-        for _ in csv.reader(lines, strict=True, **dialect.format):
-            pass
+        fields = _strictly(lines, dialect)
     except csv.Error as error:
-        if "end of data" in str(error):
-            return "a quote is opened and never closed"
+        if "end of data" not in str(error):
+            return "text follows a closing quote"
+        return "an escape is the last character" if _ends_with_escape(text, dialect) else "a quote is opened and never closed"
+    # Where quotes are not doubled, the module lets a field go on after its closing quote, strict or not.
+    if not dialect.doublequote and fields != list(csv.reader(lines, **dialect.format)):
         return "text follows a closing quote"
     return None
+
+
+def _strictly(lines: list[str], dialect: Dialect) -> list[list[str]]:
+    return list(csv.reader(lines, strict=True, **replace(dialect, doublequote=True).format))
+
+
+def _ends_with_escape(text: str, dialect: Dialect) -> bool:
+    text = text.rstrip("\r\n")
+    if not dialect.escape or not text.endswith(dialect.escape):
+        return False
+    try:
+        _strictly([text[:-1]], dialect)
+    except csv.Error:
+        return False
+    return True
 
 
 def _find_undecodable(found: Records) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -47,6 +49,38 @@ def storable(value: str) -> str:
 def storable_fields(fields: Sequence[str]) -> tuple[str, ...]:
     """`storable` of each; at once where nothing is to be done."""
     return tuple(fields) if "".join(fields).isprintable() else tuple(map(storable, fields))
+
+
+_COPY_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_COPY_MEANINGS = {made: plain for plain, made in _COPY_ESCAPES.items()}
+_to_escape = re.compile(r"[\\\n\r\t]")
+_escaped = re.compile(r"\\.")
+
+
+def copy_text(value: str) -> str:
+    """A value as a field of COPY's text format."""
+    return _to_escape.sub(lambda found: _COPY_ESCAPES[found[0]], value)
+
+
+def copy_rows(rejects: Iterable[Reject]) -> bytes:
+    """Rejects in COPY's text format: record, line, column or null, value, reason, and the fields as a JSON array."""
+    lines = []
+    for row in rejects:
+        column = "\\N" if row.column is None else copy_text(row.column)
+        fields = copy_text(json.dumps(row.fields, ensure_ascii=False, separators=(",", ":")))
+        lines.append(f"{row.record}\t{row.line}\t{column}\t{copy_text(row.value)}\t{copy_text(row.reason)}\t{fields}\n")
+    return "".join(lines).encode()
+
+
+def read_rows(data: bytes) -> list[Reject]:
+    """The inverse of copy_rows."""
+    found = []
+    for line in data.decode().split("\n")[:-1]:
+        record, number, column, *texts = line.split("\t")
+        value, reason, fields = (_escaped.sub(lambda found: _COPY_MEANINGS[found[0]], text) for text in texts)
+        name = None if column == "\\N" else _escaped.sub(lambda found: _COPY_MEANINGS[found[0]], column)
+        found.append(Reject(int(number), int(record), name, value, reason, tuple(json.loads(fields))))
+    return found
 
 
 def rejects_csv(header: Sequence[str], rows: Iterable[Reject]) -> Iterator[bytes]:

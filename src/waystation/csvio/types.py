@@ -1,95 +1,36 @@
 """The types of columns: what each takes, exactly, and the words for what it does not.
 
-A parser takes the text of a cell that is not empty and gives the text that PostgreSQL reads for the same value, or raises
-ValueError with the reason in plain words. Nothing is changed silently: a value that the type would round, trim or
-otherwise lose a part of is refused. (An empty cell is null for every type: the csv module can't tell `""` from nothing.)
+A parser takes the text of a cell that is not null, and how the column's values are written; it gives the text that PostgreSQL
+reads for the same value, or raises ValueError with the reason in plain words. Nothing is changed silently: a value that the
+type would round, trim or otherwise lose a part of is refused. (An empty cell is null for every type: the csv module can't
+tell `""` from nothing.)
 """
 
 from __future__ import annotations
 
+import json
 import re
-from calendar import monthrange
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from itertools import accumulate
+from typing import NoReturn, Protocol
 
+from waystation.csvio.days import parse_date, parse_time, parse_timestamp
+from waystation.csvio.formats import PLAIN, ValueFormat
+from waystation.csvio.numbers import parse_bigint, parse_double, parse_integer, parse_numeric
+from waystation.csvio.words import quoted
 from waystation.model import SQL_TYPES
-
-# Fixed: calendar.month_name follows the locale.
-MONTHS = [
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-]
-BIGINT_MIN, BIGINT_MAX = -(2**63), 2**63 - 1
-NUMERIC_WHOLE, NUMERIC_FRACTION = 131_072, 16_383  # digits before and after the point that PostgreSQL keeps
-
-_whole = re.compile(r"-?(?:0|[1-9][0-9]*)").fullmatch
-_decimal = re.compile(r"-?(?:(0|[1-9][0-9]*)(?:\.([0-9]+))?|\.([0-9]+))").fullmatch
-_float = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?").fullmatch
-_float_word = re.compile(r"nan|[+-]?inf(?:inity)?", re.IGNORECASE | re.ASCII).fullmatch  # else ı is an i
-_padded = re.compile(r"[+-]?[0-9][0-9.]*|\+\.[0-9]+").fullmatch  # a number but for leading zeros or a plus
-_date = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").fullmatch
-_timestamp = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]+)?)?(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
-).fullmatch
 
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
+_hex = "[0-9a-fA-F]"
+_uuid = re.compile(rf"({{)?{_hex}{{8}}(-?){_hex}{{4}}\2{_hex}{{4}}\2{_hex}{{4}}\2{_hex}{{12}}(?(1)}})").fullmatch
+
+# PostgreSQL would take some thousands, but what cannot be read again is of no use: jq gives up here, Python not much later.
+JSON_DEPTH = 256
+_json_string = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
-def quoted(value: str) -> str:
-    """A value as it stands in a reason: in quotes, on one line, cut at 60 characters."""
-    shown = value if len(value) <= 60 else value[:59] + "…"
-    return f"'{shown}'" if shown.isprintable() else repr(shown)
-
-
-def _no_number(value: str, what: str) -> ValueError:
-    if value != value.strip() and _padded(value.strip()):
-        return ValueError(f"{quoted(value)} is not {what}: it has blanks around it")
-    if _padded(value) and value.count(".") < 2 and not value.endswith("."):
-        if value.startswith("+"):
-            return ValueError(f"{quoted(value)} is not {what}: its plus sign would be lost")
-        if re.match(r"-?0[0-9]", value):
-            return ValueError(f"{quoted(value)} is not {what}: its leading zeros would be lost")
-    return ValueError(f"{quoted(value)} is not {what}")
-
-
-def parse_bigint(value: str) -> str:
-    """A whole number of 64 bits, in ASCII digits, without leading zeros."""
-    if not _whole(value):
-        raise _no_number(value, "a whole number")
-    # The length comes first: int() of very many digits is slow, and refused by Python itself.
-    if len(value) > 18 and (len(value) > 20 or not BIGINT_MIN <= int(value) <= BIGINT_MAX):
-        raise ValueError(f"{quoted(value)} is out of range: whole numbers go from {BIGINT_MIN} to {BIGINT_MAX}")
-    return value
-
-
-def parse_numeric(value: str) -> str:
-    """A decimal number; all its digits are kept."""
-    match = _decimal(value)
-    if not match:
-        raise _no_number(value, "a decimal number")
-    whole, fraction = match[1] or "", match[2] or match[3] or ""
-    if len(whole) > NUMERIC_WHOLE or len(fraction) > NUMERIC_FRACTION:
-        raise ValueError(f"{quoted(value)} has too many digits: {len(whole)} before the point, {len(fraction)} after it")
-    return value
-
-
-def parse_double(value: str) -> str:
-    """A number of about 15 digits, with or without an exponent; also inf, -inf and nan. Digits beyond that are rounded."""
-    if _float_word(value):
-        return value
-    if not _float(value):
-        raise _no_number(value, "a number")
-    made = float(value)
-    if made in (float("inf"), float("-inf")):
-        raise ValueError(f"{quoted(value)} is too large for a double")
-    if made == 0 and re.search("[1-9]", re.split("[eE]", value)[0]):
-        raise ValueError(f"{quoted(value)} is too small for a double")
-    return value
-
-
-def parse_boolean(value: str) -> str:
+def parse_boolean(value: str, form: ValueFormat = PLAIN) -> str:
     """true or false, t or f, yes or no, y or n, on or off, 1 or 0, in any case."""
     word = value.lower()
     if word in _TRUE:
@@ -99,61 +40,49 @@ def parse_boolean(value: str) -> str:
     raise ValueError(f"{quoted(value)} is neither true nor false")
 
 
-def _check_day(text: str, value: str, what: str) -> None:
-    match = _date(text)
-    assert match
-    year, month, day = int(match[1]), int(match[2]), int(match[3])
-    if year == 0:
-        raise ValueError(f"{quoted(value)} is not {what}: years go from 0001 to 9999")
-    if not 1 <= month <= 12:
-        raise ValueError(f"{quoted(value)} is not {what}: there is no month {match[2]}")
-    days = monthrange(year, month)[1]
-    if not 1 <= day <= days:
-        raise ValueError(f"{quoted(value)} is not {what}: {MONTHS[month - 1]} {match[1]} has {days} days")
+def parse_uuid(value: str, form: ValueFormat = PLAIN) -> str:
+    """Thirty-two hexadecimal digits in any case, in groups of 8-4-4-4-12 or in one, in braces or not."""
+    if not _uuid(value):
+        raise ValueError(f"{quoted(value)} is not a UUID: they are written 01234567-89ab-cdef-0123-456789abcdef")
+    digits = re.sub("[^0-9a-f]", "", value.lower())
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def parse_date(value: str) -> str:
-    """A day as YYYY-MM-DD, in the years 0001 to 9999."""
-    if not _date(value):
-        raise ValueError(f"{quoted(value)} is not a date: dates are written YYYY-MM-DD")
+def parse_json(value: str, form: ValueFormat = PLAIN) -> str:
+    """A JSON text (RFC 8259), kept to the byte: blanks, the order of keys, doubled keys and the digits of numbers stay."""
+    # Only where there are so many brackets need anybody look how deep they go.
+    if value.count("[") + value.count("{") > JSON_DEPTH and _depth(value) > JSON_DEPTH:
+        raise ValueError(f"{quoted(value)} is not JSON that can be read: it is nested more than {JSON_DEPTH} levels deep")
     try:
-        date.fromisoformat(value)  # the fast way, for those that are right
-    except ValueError:
-        _check_day(value, value, "a date")
-        raise
+        json.loads(value, parse_constant=_no_constant, parse_int=str, parse_float=str)
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg[:1].lower()}{error.msg[1:]} at character {error.pos + 1}"
+        raise ValueError(f"{quoted(value)} is not JSON: {reason}") from None
+    except ValueError as error:
+        raise ValueError(f"{quoted(value)} is not JSON: {error}") from None
     return value
 
 
-def parse_timestamp(value: str) -> str:
-    """A day and a time as YYYY-MM-DD HH:MM[:SS[.ffffff]], with a blank or a T between; a day alone is its midnight.
-
-    A time zone is refused (the type would drop it), as are more than six digits of a second (they would be rounded).
-    """
-    match = _timestamp(value)
-    if not match:
-        raise ValueError(f"{quoted(value)} is not a timestamp: timestamps are written YYYY-MM-DD HH:MM:SS")
-    day, hour, minute, second, fraction, zone = match.groups()
-    try:
-        date.fromisoformat(day)
-    except ValueError:
-        _check_day(day, value, "a timestamp")
-        raise
-    if hour is None:
-        return f"{day} 00:00:00"
-    if zone:
-        raise ValueError(f"{quoted(value)} is not a plain timestamp: its time zone {zone} would be lost")
-    if hour > "23" or minute > "59" or (second or "00") > "59":
-        raise ValueError(f"{quoted(value)} is not a timestamp: times go from 00:00:00 to 23:59:59")
-    if fraction and len(fraction) > 7:
-        raise ValueError(f"{quoted(value)} is too fine: a timestamp keeps six digits of a second")
-    return f"{day} {hour}:{minute}:{second or '00'}{fraction or ''}"
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"it has no {word}")
 
 
-def parse_text(value: str) -> str:
+def _depth(text: str) -> int:
+    steps = ((char in "[{") - (char in "]}") for char in _json_string.sub("", text))
+    return max(accumulate(steps), default=0)
+
+
+def parse_text(value: str, form: ValueFormat = PLAIN) -> str:
     """Any text without the character NUL, which PostgreSQL can't hold."""
     if "\0" in value:
         raise ValueError("the value holds a NUL character")
     return value
+
+
+class Parse(Protocol):
+    """See the top of this file."""
+
+    def __call__(self, value: str, form: ValueFormat = ..., /) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +90,7 @@ class ColumnType:
     """A type: its name here, its parser, and what its values are called (in the plural)."""
 
     name: str
-    parse: Callable[[str], str]
+    parse: Parse
     values: str
 
     @property
@@ -169,16 +98,25 @@ class ColumnType:
         """The type's name in SQL."""
         return SQL_TYPES[self.name]
 
+    @property
+    def free(self) -> bool:
+        """Whether its texts may hold what has a meaning in COPY's text format."""
+        return self.name in ("text", "json")
+
 
 TYPES: dict[str, ColumnType] = {
     made.name: made
     for made in (
+        ColumnType("integer", parse_integer, "whole numbers of 32 bits"),
         ColumnType("bigint", parse_bigint, "whole numbers"),
         ColumnType("numeric", parse_numeric, "decimal numbers"),
         ColumnType("double", parse_double, "numbers with exponents"),
         ColumnType("boolean", parse_boolean, "true or false"),
         ColumnType("date", parse_date, "dates"),
         ColumnType("timestamp", parse_timestamp, "timestamps"),
+        ColumnType("time", parse_time, "times"),
+        ColumnType("uuid", parse_uuid, "UUIDs"),
+        ColumnType("json", parse_json, "JSON"),
         ColumnType("text", parse_text, "text"),
     )
 }

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -57,14 +58,14 @@ def _unescape(cell: str) -> str:
 def spelling(text: str, kind: str) -> str:
     """One spelling of a value that the plain encoder gives as text."""
     match kind:
-        case "bigint":
+        case "integer" | "bigint":
             return str(int(text))
         case "numeric":
             made = Decimal(text)
             return f"{made.copy_abs() if made.is_zero() else made:f}"
         case "double":
             return str(float(text))
-        case "timestamp" if "." in text:
+        case "timestamp" | "time" if "." in text:
             return text.rstrip("0").rstrip(".")
     return text
 
@@ -93,6 +94,8 @@ def _binary_rows(data: bytes, kinds: Sequence[str]) -> Rows:
 
 def _value(field: bytes, kind: str) -> str:
     match kind:
+        case "integer":
+            return str(struct.unpack(">i", field)[0])
         case "bigint":
             return str(struct.unpack(">q", field)[0])
         case "numeric":
@@ -106,6 +109,12 @@ def _value(field: bytes, kind: str) -> str:
         case "timestamp":
             made = datetime(2000, 1, 1) + timedelta(microseconds=struct.unpack(">q", field)[0])
             return spelling(made.isoformat(" "), kind)
+        case "time":
+            micros = struct.unpack(">q", field)[0]
+            made = datetime(2000, 1, 1) + timedelta(microseconds=micros)
+            return "24:00:00" if micros == 86_400_000_000 else spelling(made.time().isoformat(), kind)
+        case "uuid":
+            return str(UUID(bytes=field))
     assert field
     return field.decode()
 

@@ -47,7 +47,8 @@ def test_every_value_that_a_type_takes_is_one_for_postgresql(servers: Servers, k
                     copy.write(f"{number}\t{made[0]}\t{made[1]}\n")
             # The original text, read by PostgreSQL itself as the type, is the same value.
             cast = TYPES[kind].sql
-            query = f'SELECT count(*) FROM t WHERE v IS NOT DISTINCT FROM "text"::{cast}'
+            same = 'v::text = "text"' if kind == "json" else f'v IS NOT DISTINCT FROM "text"::{cast}'
+            query = f"SELECT count(*) FROM t WHERE {same}"
             assert connection.execute(query.encode()).fetchone() == (len(good),)
 
         taken()

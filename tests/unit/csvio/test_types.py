@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waystation.csvio.column import check
+from waystation.csvio.encoded import ColumnPlan
 from waystation.csvio.types import TYPES
 from waystation.model import SQL_TYPES
 
@@ -16,6 +17,10 @@ GOOD = {
     "double": ["1e5", "-1.5E+10", "2.", "0", "inf", "-Infinity", "NaN", "5e-324", "0e-999"],
     "date": ["2020-02-29", "0001-01-01", "9999-12-31"],
     "timestamp": ["2020-01-01 10:20:30", "2020-01-01 10:20:30.123456"],
+    "integer": ["0", "-2147483648", "2147483647"],
+    "time": ["10:20:30", "23:59:59.999999", "24:00:00"],
+    "uuid": ["01234567-89ab-cdef-0123-456789abcdef"],
+    "json": ['{"b": 1, "a": [2.50, null]}', "null", '" \\\\u0000"', "[" * 256 + "]" * 256],
     "text": ["007", "+49 30", "null", " x "],
 }
 BAD = {
@@ -120,7 +125,7 @@ cells = st.one_of(st.text(alphabet="0123456789", max_size=20), st.sampled_from(o
 @settings(max_examples=500, deadline=None)
 @given(st.lists(cells, max_size=6), st.sampled_from(sorted(TYPES)))
 def test_a_column_is_checked_as_its_cells_are(column: list[str], kind: str) -> None:
-    made, bad = check(TYPES[kind], column)
+    made, bad = check(ColumnPlan(0, "v", kind), column)
     for value, text in zip(column, made, strict=True):
         if kind == "text" or not value:
             assert text == value
