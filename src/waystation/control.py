@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +33,7 @@ from waystation.errors import (
     WaystationError,
 )
 from waystation.model import (
+    PARTS,
     Batch,
     Dataset,
     Goal,
@@ -317,17 +318,17 @@ class Control:
         with self.database.transaction() as connection:
             return workers.living(connection, within=max(3.0, self.settings.lease * 2))
 
-    def health(self) -> Health:
-        """Whether database, broker and a worker are there."""
-        parts = {"database": "ok", "broker": "ok", "worker": "ok"}
+    def health(self, wanted: Collection[str] = PARTS) -> Health:
+        """Whether the wanted parts are there: database, broker and a worker."""
+        parts = dict.fromkeys(PARTS, "ok")
         try:
-            if not [w for w in self.workers() if not w.draining]:
+            if {"database", "worker"}.intersection(wanted) and not [w for w in self.workers() if not w.draining]:
                 parts["worker"] = "No worker has been heard of lately; start one with `waystation worker`."
         except DatabaseUnavailable as error:
             parts["database"], parts["worker"] = error.detail, "Not known while the database does not answer."
-        if not self.engine.alive():
+        if "broker" in wanted and not self.engine.alive():
             parts["broker"] = "The broker (Redis or Valkey) does not answer."
-        return Health(parts)
+        return Health({name: said for name, said in parts.items() if name in wanted})
 
     # -- limits
     def limits(self) -> list[Limit]:

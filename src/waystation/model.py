@@ -291,6 +291,9 @@ class Limit:
     set_at: datetime
 
 
+PARTS = ("database", "broker", "worker")
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """Which parts answer: an empty `missing` means ready."""

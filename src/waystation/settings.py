@@ -48,6 +48,16 @@ class Settings(BaseModel):
     crash_cap: int = Field(5, ge=1, description="Deaths in a row at one checkpoint after which a task fails.")
     lock_timeout: float = Field(2.0, gt=0, description="Seconds a verb waits for a lock before it answers 503.")
     publish_lock_timeout: float = Field(0.1, gt=0, description="Seconds a publish waits for a dataset before it backs off.")
+    insecure: bool = Field(
+        False, description="Trust whoever reaches the server: the GET verbs act for callers on other machines too."
+    )
+    linger: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds the web server goes on serving once asked to end, so that a load balancer looks away first.",
+    )
+    grace: float = Field(5.0, gt=0, description="Seconds that open requests get when the web server ends.")
+    pulse: Path | None = Field(None, description="File that a worker touches at each sign of life, for `waystation.health`.")
     drain: float = Field(20.0, gt=0, description="Seconds a worker that was asked to end waits for its running steps.")
     chunk_rows: int = Field(50_000, ge=1, description="Rows that one step of an import aims at.")
     retention_days: float = Field(30.0, gt=0, description="Days that results, rejects and uploads of ended tasks are kept.")

@@ -19,6 +19,7 @@ from tests.conftest import StartWorker, end_worker, launch_worker
 from tests.kinds import count
 from tests.proxy import Proxy, proxy_to
 from tests.support import at_state, numbers, people_csv, reached, send, wait_until
+from waystation import health
 from waystation.engine.celery_app import broker_queue
 from waystation.errors import Busy, DatabaseUnavailable, DiskFull
 from waystation.local import client_url
@@ -269,3 +270,23 @@ def test_verbs_answer_busy_when_the_row_stays_locked(house: House) -> None:
         with pytest.raises(Busy) as caught:
             house.control.act(Verb.STOP, task.id, actor="ann")
         assert caught.value.retry_after
+
+
+def test_a_worker_without_its_database_is_alive_and_not_ready(
+    settings: Settings, house: House, database: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container engine must leave it alone: a restart mends no database."""
+    pulse = tmp_path / "pulse"
+    monkeypatch.setenv("WAYSTATION_PULSE", str(pulse))
+    with open_house(through(settings, database=database), migrating=False) as mine:
+        worker = launch_worker(mine, pulse=pulse)
+        try:
+            wait_until(lambda: health.main(["ready"]) == 0)
+            database.refuse()
+            wait_until(lambda: health.main(["ready"]) == 1, timeout=30)
+            assert health.main(["worker"]) == 0
+            database.flow()
+            wait_until(lambda: health.main(["ready"]) == 0, timeout=30)
+        finally:
+            database.flow()
+            end_worker(worker)

@@ -64,6 +64,9 @@ def test_not_ready_without_a_worker_and_the_answer_names_it(house: House) -> Non
     assert "worker" in said["detail"]
     assert said["parts"]["database"] == "ok"
     assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz?parts=database,broker").get_json()["parts"] == {"database": "ok", "broker": "ok"}
+    problem(client.get("/readyz?parts=worker"), 503, "unavailable")
+    assert "database|broker|worker" in problem(client.get("/readyz?parts=wheel"), 422, "invalid-request")["detail"]
 
 
 def test_a_database_that_does_not_answer_is_said_so_and_may_be_asked_again(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.support import wait_until
 from tests.web.conftest import end_of, imported, problem
+from waystation.web.app import create_app
 from waystation.wiring import House
 
 TOWN = {"kinds": "tests.kinds"}
@@ -187,6 +189,19 @@ class TestVerbsByGet:
         away = {"REMOTE_ADDR": "203.0.113.9"}
         problem(client.get(f"{task['self_url']}/stop", environ_overrides=away), 403, "forbidden")
         assert client.post(f"{task['self_url']}/pause", environ_overrides=away).status_code == 200
+
+    def test_told_to_be_insecure_it_trusts_callers_elsewhere_but_no_foreign_name(
+        self, town: House, task: dict[str, Any]
+    ) -> None:
+        client = create_app(replace(town, settings=town.settings.model_copy(update={"insecure": True}))).test_client()
+        away = {"REMOTE_ADDR": "203.0.113.9"}
+        for name in ("rebound.example", "0x7f.1"):
+            refused = client.get(f"{task['self_url']}/pause", environ_overrides=away, headers={"Host": name})
+            problem(refused, 403, "forbidden")
+        for name in ("203.0.113.1:5000", "[2001:db8::1]", "localhost:5000"):
+            answer = client.get(f"{task['self_url']}/pause", environ_overrides=away, headers={"Host": name})
+            assert answer.status_code == 200
+        problem(client.get(f"{task['self_url']}/stop", headers={"Sec-Fetch-Site": "cross-site"}), 403, "forbidden")
 
     @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {}], ids=str)
     def test_a_person_who_means_it_does(self, client: FlaskClient, task: dict[str, Any], headers: dict[str, str]) -> None:

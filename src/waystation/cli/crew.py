@@ -157,7 +157,7 @@ class Crew:
         children = (self._web, self._worker)
         for child in children:
             child.ask_to_end()
-        until = time.monotonic() + self._settings.drain + GRACE * 2
+        until = time.monotonic() + max(self._settings.drain, self._settings.linger + self._settings.grace) + GRACE * 2
         ended = [child.end(until) for child in children]  # every one, whatever the first says
         return all(ended)
 

@@ -19,6 +19,7 @@ from waystation import logs
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
 from waystation.engine.main import WORKER
+from waystation.health import beat
 from waystation.reaper import SWEEP_EVERY, Reaper
 from waystation.settings import Settings
 from waystation.storage import workers
@@ -48,6 +49,7 @@ def main() -> None:
     reaper = Reaper(database, Files(settings.home), settings, bell, name=f"reaper@{name}")
     swept = 0.0
     while not over.is_set() and os.getppid() == pid:
+        heard = False
         try:
             with database.connect("ws:announce") as connection:
                 workers.announce(
@@ -58,6 +60,7 @@ def main() -> None:
                     slots=settings.slots,
                     draining=draining(),
                 )
+            heard = not draining()
             sweep = time.monotonic() - swept > SWEEP_EVERY
             if reaper.pass_once(sweep=sweep) and sweep:
                 swept = time.monotonic()
@@ -65,7 +68,11 @@ def main() -> None:
             log.info("a sweep was put off: a reader is in the way")
         except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
             log.warning("the database does not answer", error=str(error))
+        if settings.pulse is not None:
+            beat(settings.pulse, takes_tasks=heard)
         over.wait(settings.reap)
+    if settings.pulse is not None:
+        settings.pulse.unlink(missing_ok=True)
     try:
         with database.connect("ws:announce") as connection:
             workers.leave(connection, name)

@@ -27,6 +27,7 @@ class Doorstep:
         self._lock = threading.Lock()
         self._house: House | None = None
         self.hub = Hub(lambda since: self.house.control.changes(since))
+        self.leaving = False  # asked to end, and serving on for a moment; a plain flag, since a signal handler sets it
 
     @property
     def house(self) -> House:
@@ -69,6 +70,11 @@ def control() -> Control:
 def hub() -> Hub:
     """The one listener that feeds all live streams of this process."""
     return doorstep_of(current_app).hub
+
+
+def leaving() -> bool:
+    """Whether this process was asked to end and only serves on for a moment."""
+    return doorstep_of(current_app).leaving
 
 
 def actor() -> str:

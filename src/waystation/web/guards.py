@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import request
 
 from waystation.errors import Forbidden, MethodNotAllowed, NotFound
+from waystation.web.current import house
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")
@@ -37,7 +38,8 @@ def refuse_other_sites() -> None:
 def acting_get() -> None:
     """Let a GET act only where a person or program on this machine asked for it on purpose.
 
-    Raises MethodNotAllowed on HEAD; Forbidden for a prefetch, another site's link, or a caller that is not on this machine.
+    Raises MethodNotAllowed on HEAD; Forbidden for a prefetch, another site's link, or a caller that is not on this machine
+    (unless WAYSTATION_INSECURE says that whoever reaches the server is trusted).
     """
     if request.method == "HEAD":
         raise MethodNotAllowed("HEAD looks only; this address acts.")
@@ -47,7 +49,7 @@ def acting_get() -> None:
         raise Forbidden("A browser that fetches ahead must not act.")
     if _other_site():
         raise Forbidden("A link of another site must not act.")
-    if not _from_here():
+    if not (_from_anywhere() if house().settings.insecure else _from_here()):
         raise Forbidden("GET acts only for callers on the server's own machine.", remedy="Send the same request as POST.")
 
 
@@ -62,6 +64,20 @@ def _from_here() -> bool:
         return False
     name = urlsplit(f"//{request.host}").hostname or ""
     return _is_loopback(request.remote_addr or "") and (name == "localhost" or _is_loopback(name))
+
+
+def _from_anywhere() -> bool:
+    """The caller named the server by a number, which no foreign page can make its own, or as localhost."""
+    name = urlsplit(f"//{request.host}").hostname or ""
+    return name == "localhost" or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(address: str) -> bool:

@@ -11,7 +11,7 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
-from waystation.model import State, TaskFilter, Verb
+from waystation.model import PARTS, State, TaskFilter, Verb
 from waystation.states import STATUSES
 
 MAX_JSON = 4 * 2**20  # bytes of a JSON or form body; files have a limit of their own
@@ -93,6 +93,16 @@ class VerbRequest(Input):
     reason: str | None = Field(None, max_length=1000, description="Shown in the timeline.")
     params: Annotated[dict[str, Any] | None, BeforeValidator(_json_object)] = Field(
         None, description="For retry only: parameters that the kind marks changeable."
+    )
+
+
+class ReadyQuery(Input):
+    """Which parts are asked for."""
+
+    parts: str | None = Field(
+        None,
+        pattern=f"^({'|'.join(PARTS)})(,({'|'.join(PARTS)}))*$",
+        description=f"Some of {', '.join(PARTS)}, separated by commas; all of them by default.",
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import sys
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -19,26 +21,46 @@ from waystation.web.app import create_app
 from waystation.web.current import doorstep_of
 from waystation.wiring import open_house
 
-GRACE = 5  # seconds that open requests get when the server is asked to end
 HALT = 4  # gunicorn's own word for "do not start this again"
 
 OnReady = Callable[[str, int], None]
 
 
 class StreamingWorker(ThreadWorker):  # type: ignore[misc]
-    """A gunicorn worker that ends its live streams when it is asked to end: they would keep it for minutes."""
+    """A gunicorn worker that leaves politely: it lingers, ends its live streams (they would keep it for minutes), then ends.
+
+    While it lingers it serves as before, but says on /readyz that it leaves and closes each connection after its answer: so a
+    load balancer sends new requests elsewhere before the door is shut, and nobody finds it shut.
+    """
+
+    _leaves_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM: take no more, finish what is open."""
+        """SIGTERM: linger, then take no more and finish what is open."""
+        app = getattr(self, "wsgi", None)
+        if not (self.app.linger and isinstance(app, Flask)):
+            self._leave(sig, frame)
+        elif self._leaves_at is None:
+            doorstep_of(app).leaving = True
+            self.max_keepalived = -1  # gunicorn's own reason to close after an answer: too many connections are kept
+            self._leaves_at = time.monotonic() + self.app.linger
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT and SIGQUIT: at once. gunicorn's own way shuts the thread pool down in the signal handler, which waits for
+        ever for the pool's lock when the signal came while a request was being handed to it."""
+        self._leave(sig, frame)
+
+    def notify(self) -> None:
+        """Called by gunicorn's loop once a second at least: has it lingered long enough?"""
+        super().notify()
+        if self._leaves_at is not None and time.monotonic() >= self._leaves_at and self.alive:
+            self._leave(0, None)
+
+    def _leave(self, sig: int, frame: FrameType | None) -> None:
         app = getattr(self, "wsgi", None)
         if isinstance(app, Flask):
             doorstep_of(app).hub.ending = True
         super().handle_exit(sig, frame)
-
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT and SIGQUIT: the same. gunicorn's own way shuts the thread pool down in the signal handler, which waits for
-        ever for the pool's lock when the signal came while a request was being handed to it."""
-        self.handle_exit(sig, frame)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -46,6 +68,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings, on_ready: OnReady) -> None:
         self._settings, self._on_ready = settings, on_ready
+        self.linger = settings.linger
         self.notes = mmap.mmap(-1, 2)  # shared with the forked process: 0 = exit code of its failure, 1 = said to be ready
         super().__init__()
 
@@ -58,7 +81,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": StreamingWorker,
             "threads": self._settings.threads,
             "timeout": 60,
-            "graceful_timeout": GRACE,
+            "graceful_timeout": math.ceil(self._settings.linger + self._settings.grace + 1),
             "keepalive": 15,
             "loglevel": "error",
             "proc_name": "waystation web",
@@ -81,6 +104,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _ready(self, worker: Any) -> None:
         doorstep_of(worker.wsgi).house  # noqa: B018  it is open already; the property makes it this process's own
+        worker.cfg.set("graceful_timeout", math.ceil(self._settings.grace))  # the parent's is longer: it counts the lingering
         if not self.notes[1]:  # a process that was killed and started again is no news
             self.notes[1] = 1
             host, port = worker.sockets[0].getsockname()[:2]

@@ -12,8 +12,10 @@ from prometheus_client.registry import Collector
 
 from waystation.control import Control
 from waystation.errors import Unavailable
+from waystation.model import PARTS
 from waystation.web import current
 from waystation.web.api.common import json_of
+from waystation.web.inputs import ReadyQuery, query
 from waystation.web.operations import Answer, Room
 from waystation.web.shapes import HealthOut
 
@@ -26,10 +28,24 @@ def healthz() -> ResponseReturnValue:
     return json_of(HealthOut(status="alive"))
 
 
-@room.operation("GET", "/readyz", "Can work be done?", Answer(200, "Every part is there.", HealthOut), errors=(Unavailable,))
+@room.operation(
+    "GET",
+    "/readyz",
+    "Can work be done?",
+    Answer(200, "Every part is there.", HealthOut),
+    query=ReadyQuery,
+    errors=(Unavailable,),
+)
 def readyz() -> ResponseReturnValue:
-    """Answers 200 when the database, the broker and a worker are there; else 503 with what is missing in `parts`."""
-    health = current.control().health()
+    """Answers 200 when the database, the broker and a worker are there; else 503 with what is missing in `parts`.
+
+    A load balancer asks for `parts=database`: without broker or worker this server still answers, and takes tasks in. A
+    server that was asked to end answers 503 too.
+    """
+    if current.leaving():
+        raise Unavailable("This server is about to end.", remedy="Another one serves, or will in a moment.")
+    asked = query(ReadyQuery).parts
+    health = current.control().health(asked.split(",") if asked else PARTS)
     if missing := health.missing:
         verb = "is" if len(missing) == 1 else "are"
         raise Unavailable(
