@@ -114,6 +114,13 @@ class NotCsv(InvalidRequest):
     remedy = "Upload text with one record a line and a header; name the delimiter if it is unusual."
 
 
+class DamagedArchive(NotCsv):
+    """The archive is damaged or was cut off."""
+
+    code = "damaged-archive"
+    remedy = "Pack the file again, or send it unpacked; an upload that broke off is sent anew."
+
+
 class NoRows(InvalidRequest):
     """The file holds a header and no rows."""
 
@@ -233,6 +240,13 @@ class TooLarge(WaystationError):
 
     code, status, exit_code = "too-large", 413, 2
     remedy = "Send less, or raise the limit that is named."
+
+
+class UnpacksTooLarge(TooLarge):
+    """The archive unpacks to more than this server takes."""
+
+    code = "unpacks-too-large"
+    remedy = "If the file is as it should be, send it unpacked or in parts, or raise the setting that is named."
 
 
 class TooManyStreams(WaystationError):
