@@ -100,6 +100,7 @@ class Filter(TypedDict, total=False):
 class ImportOptions(TypedDict, total=False):
     """How a file is to be read; what is left out is as the server has it."""
 
+    encoding: str
     delimiter: str
     types: Mapping[str, str]
     on_error: str

@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from waystation import states
+from waystation.csvio.packing import Limits
 from waystation.errors import KindFailed, LeaseLost, WaystationError, crash_loop
 from waystation.heartbeat import Heartbeat
 from waystation.model import Goal, JsonValue, State, Task
@@ -103,6 +104,7 @@ class Attempt:
             files=shop.files,
             known_files=task.files,
             chunk_rows=shop.settings.chunk_rows,
+            unpack_limits=Limits(shop.settings.max_unpacked, shop.settings.max_unpack_ratio),
         )
 
     def run(self) -> None:
@@ -215,7 +217,7 @@ class Attempt:
         if cursor is not None and cursor != self.saved_cursor:
             h.crashes, self.saved_cursor = 0, cursor
         h.files = self.ctx.save_files()
-        why, delay = self._reason_to_leave(self.ctx.take_delay())
+        why, delay = self._reason_to_leave(self.ctx.take_delay(), keep_slot=point.keep_slot)
         return self._write(Event.RELEASE if why else None, delay=delay, why=why) is None
 
     def _measure(self, point: Checkpoint) -> None:
@@ -226,14 +228,14 @@ class Attempt:
             self.held.done = point.done
         self.last = now
 
-    def _reason_to_leave(self, delay: float | None) -> tuple[str | None, float | None]:
+    def _reason_to_leave(self, delay: float | None, *, keep_slot: bool = False) -> tuple[str | None, float | None]:
         """Why the slot should be given back at this yield, if it should, and for how many seconds at least."""
         if self.shop.draining():
             return "the worker is asked to end", None
         if delay is not None:
             return "it asked to come again later", delay
         now = time.monotonic()
-        if self.held.state is State.RUNNING:
+        if self.held.state is State.RUNNING and not keep_slot:
             if self.better_waits_since is not None and now - self.better_waits_since > TICK:
                 return "something more urgent waits for a slot", 0.0
             same = self.waiting_priority is not None and self.waiting_priority >= self.task.priority

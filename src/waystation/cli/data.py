@@ -63,6 +63,7 @@ def _types(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
     "--dataset", default="data", show_default=True, help="The dataset that gets the rows; a new name makes a new one."
 )
 @click.option("--name", help="What to call the file, where it comes from standard input (-).")
+@click.option("--encoding", metavar="NAME", help="The file's encoding, such as windows-1252; told by its bytes if not given.")
 @click.option("--delimiter", metavar="CHARACTER", help="What parts the fields; found by looking if not given.")
 @click.option(
     "--type", "types", multiple=True, metavar="COLUMN=TYPE", callback=_types, help="A column's type; may be repeated."

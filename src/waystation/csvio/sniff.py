@@ -143,7 +143,7 @@ def _header(raw: bytes, first: Record, dialect: Dialect) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise NotCsv(
             f"The header is not UTF-8: the byte 0x{raw[error.start]:02X} stands in it.",
-            remedy="Save the file as CSV in UTF-8 and upload that.",
+            remedy="Name the file's encoding in the request (`encoding`), or save it as CSV in UTF-8 and upload that.",
         ) from error
     if wrong := misquoted(list(io.StringIO(raw.decode("latin-1"), newline="")), dialect):
         raise NotCsv(f"The header's quotes are wrong: {wrong}.", remedy="Mend the first line and upload the file again.")

@@ -106,11 +106,11 @@ def _samples(source: BinaryIO, head: bytes, places: int) -> bytes:
     return b"\n".join(found)
 
 
-def beginning(source: BinaryIO, encoding: str | None, limits: Limits) -> BinaryIO:
+def beginning(source: BinaryIO, encoding: str | None) -> BinaryIO:
     """The first HEAD_BYTES and one of a file as UTF-8: enough for sniff to tell whether it is a CSV at all."""
     found = survey(source, encoding=encoding, places=0)
     out = io.BytesIO()
-    for step in Unpacking(source, found, encoding, limits):
+    for step in Unpacking(source, found, encoding, Limits(2**62, float("inf"))):
         out.write(step.data)
         if out.tell() > HEAD_BYTES:
             break

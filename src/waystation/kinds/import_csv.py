@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from waystation.csvio.infer import Inferred, infer
 from waystation.csvio.sniff import Sniffed, sniff
+from waystation.csvio.spool import beginning
 from waystation.errors import InvalidName, InvalidParams, UnknownColumn
 from waystation.kinds.importing import counts, load
-from waystation.model import SQL_TYPES, Column, Dataset
+from waystation.kinds.unpacking import Origin, unpack
+from waystation.model import SQL_TYPES, Column, Dataset, Upload
 from waystation.sdk import Checkpoint, Context, Look, Steps, task
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
@@ -29,6 +31,9 @@ class ImportParams(BaseModel):
 
     upload: UUID = Field(description="The uploaded file.")
     dataset: str = Field("data", description="The dataset that gets the rows; a new name makes a new one.")
+    encoding: str | None = Field(
+        None, max_length=40, description="The file's encoding, such as windows-1252; told if not given."
+    )
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="What parts the fields; found if not given.")
     types: dict[str, str] = Field({}, description=f"Types of columns by name: {', '.join(SQL_TYPES)}.")
     on_error: Literal["reject", "abort"] = Field("reject", description="What to do with a row that does not fit.")
@@ -40,40 +45,68 @@ class ImportParams(BaseModel):
 def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None = None) -> Steps:
     """Import a CSV file into a dataset."""
     upload = ctx.upload(params.upload)
-    with ctx.open_upload(params.upload) as source:
-        if cursor is None:
-            sniffed = sniff(source, delimiter=params.delimiter)
-            inferred = infer(source, sniffed)
-            dataset = ctx.dataset(params.dataset)
-            columns = choose_types(sniffed, inferred, dataset, params.types)
-            ctx.stage(
-                params.dataset,
-                [Column(c["name"], c["type"]) for c in columns],
-                mode="dry_run" if params.dry_run else "append",
-                header=sniffed.header,
-            )
-            cursor = {
-                "dialect": sniffed.dialect.as_json(),
-                "columns": columns,
-                "width": len(sniffed.header),
-                "renamed": sniffed.renamed,
-                "offset": sniffed.data_offset,
-                "record": 1,
-                "line": sniffed.data_line,
-                "good": 0,
-                "bad": 0,
-            }
-            yield Checkpoint(cursor, done=sniffed.data_offset, total=upload.size, phase="read", counts=counts(cursor))
+    if cursor is None or "unpack" in cursor:
+        with ctx.open_upload(params.upload) as packed:
+            origin = yield from unpack(ctx, upload, packed, params.encoding, cursor and cursor["unpack"])
+        with _open(ctx, params, origin) as source:
+            cursor = _begin(ctx, params, source, origin)
+        yield Checkpoint(cursor, done=cursor["offset"], total=_size(upload, origin), phase="read", counts=counts(cursor))
 
-        cursor = yield from load(ctx, source, cursor, size=upload.size, on_error=params.on_error, max_errors=params.max_errors)
+    origin = cursor["origin"]
+    if not cursor["read"]:
+        with _open(ctx, params, origin) as source:
+            size = _size(upload, origin)
+            cursor = yield from load(ctx, source, cursor, size=size, on_error=params.on_error, max_errors=params.max_errors)
+        if origin["spooled"] is not None:
+            cursor = {**cursor, "read": True}
+            yield Checkpoint(cursor)  # from here on nothing is read any more: only now the spool may go
+    if origin["spooled"] is not None:
+        ctx.drop_spool(params.upload)
     return {
         "dataset": params.dataset,
         "batch": ctx.staged().id,
         "rows": cursor["good"],
         "rejected": cursor["bad"],
         "dry_run": params.dry_run,
+        "source": {"packing": origin["packing"], "encoding": origin["encoding"], "why": origin["why"]},
         "columns": [{k: c[k] for k in ("name", "type", "why")} for c in cursor["columns"]],
         "renamed": cursor["renamed"],
+    }
+
+
+def _open(ctx: Context, params: ImportParams, origin: Origin) -> BinaryIO:
+    """The file as plain UTF-8."""
+    return ctx.open_upload(params.upload) if origin["spooled"] is None else ctx.open_spooled(params.upload)
+
+
+def _size(upload: Upload, origin: Origin) -> int:
+    """Its bytes."""
+    return upload.size if origin["spooled"] is None else int(origin["spooled"])
+
+
+def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin) -> dict[str, Any]:
+    """Look at the file, settle its columns and stage the batch; the cursor that the reading begins with."""
+    sniffed = sniff(source, delimiter=params.delimiter)
+    inferred = infer(source, sniffed)
+    columns = choose_types(sniffed, inferred, ctx.dataset(params.dataset), params.types)
+    ctx.stage(
+        params.dataset,
+        [Column(c["name"], c["type"]) for c in columns],
+        mode="dry_run" if params.dry_run else "append",
+        header=sniffed.header,
+    )
+    return {
+        "origin": origin,
+        "dialect": sniffed.dialect.as_json(),
+        "columns": columns,
+        "width": len(sniffed.header),
+        "renamed": sniffed.renamed,
+        "offset": sniffed.data_offset,
+        "record": 1,
+        "line": sniffed.data_line,
+        "good": 0,
+        "bad": 0,
+        "read": False,
     }
 
 
@@ -83,7 +116,7 @@ def check(look: Look, params: ImportParams) -> None:
     if not NAME.match(params.dataset):
         raise InvalidName(f"{params.dataset[:60]!r} is no name for a dataset.")
     with look.open_upload(params.upload) as source:
-        sniffed = sniff(source, delimiter=params.delimiter)
+        sniffed = sniff(beginning(source, params.encoding), delimiter=params.delimiter)
     _check_types(params.types, sniffed.names)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 from uuid import UUID
 
+from waystation.csvio.packing import Limits
 from waystation.errors import UploadNotFound, WrongKind
 from waystation.model import Column, Dataset, JsonValue, Upload
 from waystation.sdk.batches import BatchWriter, Listing
 from waystation.sdk.result import Result
 from waystation.storage import datasets, uploads
 from waystation.storage.db import Connection
-from waystation.storage.files import Files
+from waystation.storage.files import Files, Spool
 
 
 class Context:
@@ -31,11 +32,13 @@ class Context:
         files: Files,
         known_files: dict[str, JsonValue],
         chunk_rows: int = 50_000,
+        unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
     ) -> None:
         self.task = task
         self.attempt = attempt
         self.kind = kind
         self.chunk_rows = chunk_rows
+        self.unpack_limits = unpack_limits
         self._db = db
         self._files = files
         self._known = known_files
@@ -76,6 +79,21 @@ class Context:
             return self._files.open(self.upload(id).path)
         except FileNotFoundError as error:
             raise UploadNotFound from error
+
+    def open_spool(self, id: UUID) -> Spool:
+        """Write the file that an upload is unpacked to, which goes with the upload; its bytes follow from the upload alone."""
+        return Spool(self._files.spool(self.upload(id).path))
+
+    def open_spooled(self, id: UUID) -> BinaryIO:
+        """Read what an upload was unpacked to; UploadNotFound if that is gone."""
+        try:
+            return self._files.spool(self.upload(id).path).open("rb")
+        except FileNotFoundError as error:
+            raise UploadNotFound("What the upload was unpacked to is gone.") from error
+
+    def drop_spool(self, id: UUID) -> None:
+        """Nobody needs any more what the upload was unpacked to."""
+        self._files.spool(self.upload(id).path).unlink(missing_ok=True)
 
     def open_result(self, name: str, media_type: str = "text/csv") -> Result:
         """The file that this task makes, at its checkpointed end; `write` appends to it."""

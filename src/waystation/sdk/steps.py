@@ -18,6 +18,8 @@ class Checkpoint:
     cursor: where the next step begins, anything that JSON can hold; None leaves it as it was.
     done, total: how far the task is, in `unit`; None leaves them as they were.
     phase: a word for what is going on; counts: numbers to show beside the progress, such as rows rejected.
+    keep_slot: the work since `cursor` can't be gone on with, only done again: do not give the slot to others who wait. A
+    pause, a stop and the end of the worker are obeyed all the same.
     """
 
     cursor: JsonValue = None
@@ -26,6 +28,7 @@ class Checkpoint:
     unit: str | None = None
     phase: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    keep_slot: bool = False
 
 
 Steps = Generator[Checkpoint, None, Any]

@@ -85,6 +85,38 @@ class Receiver:
         shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
+class Spool:
+    """A work file that is written at places: its bytes follow from an upload alone, so that attempts which write it at the
+    same time, a dead one and its heir, write the same bytes at the same places."""
+
+    def __init__(self, path: Path) -> None:
+        with room():
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    def write(self, data: bytes, *, at: int) -> None:
+        """Put bytes at an offset. Raises DiskFull."""
+        with room(), memoryview(data) as view:
+            done = 0
+            while done < len(view):
+                done += os.pwrite(self._fd, view[done:], at + done)
+
+    def flush(self) -> None:
+        """On the disk for good. Raises DiskFull."""
+        with room():
+            os.fsync(self._fd)
+
+    def finish(self, size: int) -> None:
+        """It has so many bytes, and all are on the disk."""
+        os.ftruncate(self._fd, size)
+        self.flush()
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
 class Files:
     """The folders of one home."""
 
@@ -111,6 +143,10 @@ class Files:
     def remove_upload(self, relative: str) -> None:
         """Remove an upload with its folder."""
         shutil.rmtree((self.home / relative).parent, ignore_errors=True)
+
+    def spool(self, relative: str) -> Path:
+        """Where an upload is unpacked to: beside it, so that both go together. No upload's name begins with a dot."""
+        return (self.home / relative).with_name(".unpacked")
 
     # -- segments: an attempt writes only files that carry its own number
     def segment(self, task: UUID, attempt: int, name: str) -> Path:

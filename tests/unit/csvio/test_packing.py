@@ -1,4 +1,4 @@
-"""Archives: told by their first bytes, unpacked in constant memory, and refused in words when they are not what they should be."""
+"""Archives: told by their first bytes, unpacked in constant memory, and refused in words when they are wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
     from backports import zstd
 
 ROOMY = Limits(2**40, 10_000)
-DATA = b"".join(b"%d,some words,%d\n" % (n, n * n % 977) for n in range(150_000))
+DATA = b"".join(b"%d,some words,%d\n" % (n, n * n % 977) for n in range(60_000))
 
 
 def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -36,8 +36,8 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "zstd": zstd.compress,
-    "bzip2": bz2.compress,
-    "xz": lzma.compress,
+    "bzip2": lambda data: bz2.compress(data, 1),
+    "xz": lambda data: lzma.compress(data, preset=0),
     "zip": lambda data: zipped({"data.csv": data}),
 }
 each_packing = pytest.mark.parametrize("name", PACK)
@@ -96,15 +96,13 @@ def test_a_cut_archive_is_told_so(name: str, share: float) -> None:
     assert caught.value.hint
 
 
-@each_packing
+@pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "zip"])  # zstd has a checksum only if it was asked for one
 def test_a_spoilt_archive_is_told_so(name: str) -> None:
     archive = bytearray(PACK[name](DATA))
     archive[len(archive) // 2] ^= 0x5A
     archive[len(archive) // 3] ^= 0x5A
     with pytest.raises(DamagedArchive):
-        if unpacked(bytes(archive)) != DATA:  # zstd packs without a checksum unless it is asked for one
-            assert name == "zstd"
-            raise DamagedArchive
+        unpacked(bytes(archive))
 
 
 def test_rubbish_behind_an_archive_is_told_so() -> None:
@@ -123,11 +121,10 @@ def test_a_bomb_is_refused_by_its_size(name: str) -> None:
 def test_a_bomb_is_refused_by_its_ratio_long_before_its_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "RATIO_FROM", 4 * 2**20)
     bomb = PACK[name](bytes(64 * 2**20))
-    came = 0
+    came: list[int] = []
     with pytest.raises(UnpacksTooLarge, match="WAYSTATION_MAX_UNPACK_RATIO"):
-        for piece in unpack(io.BytesIO(bomb), name, Limits(2**40, 50)):
-            came += len(piece.data)
-    assert came < 32 * 2**20
+        came.extend(len(piece.data) for piece in unpack(io.BytesIO(bomb), name, Limits(2**40, 50)))
+    assert sum(came) < 32 * 2**20
 
 
 REFUSED: dict[str, tuple[bytes, type[WaystationError], str]] = {
