@@ -137,7 +137,9 @@ class Policies(Input):
 
     dataset: str | None = Field(None, description="The dataset that gets the rows; `data` if none is named.")
     encoding: str | None = Field(
-        None, max_length=40, description="The file's encoding, such as `windows-1252` or `utf-16`; told by its bytes if not given."
+        None,
+        max_length=40,
+        description="The file's encoding, such as `windows-1252` or `utf-16`; told by its bytes if not given.",
     )
     delimiter: Annotated[str | None, BeforeValidator(_tab)] = Field(
         None, description="One character, or the word `tab`; found by looking if it is not given."
