@@ -52,7 +52,7 @@ from waystation.model import (
 from waystation.model import Event as TimelineEvent
 from waystation.sdk.kind import Kind, Registry
 from waystation.settings import Settings
-from waystation.storage import datasets, holdings, limits, tasks, uploads, workers
+from waystation.storage import datasets, holdings, limits, staging, tasks, uploads, workers
 from waystation.storage.db import Connection, Database, attempt_name, end_backends
 from waystation.storage.files import Files, Receiver
 from waystation.storage.tasks import NewEvent
@@ -409,13 +409,13 @@ class Control:
     def reject_rows(self, task_id: UUID | str, *, after: int = 0, limit: int = 100) -> list[dict[str, JsonValue]]:
         """Rejected rows in file order, after a record number: record, line, col, value, reason, fields."""
         with self.database.transaction() as connection:
-            return datasets.rejects(connection, self._get(connection, task_id).id, after=after, limit=limit)
+            return staging.rejects(connection, self._get(connection, task_id).id, after=after, limit=limit)
 
     def rejects(self, task_id: UUID | str) -> Iterator[bytes]:
         """The rejected rows as a CSV to mend and upload again, a thousand rows at a time in memory."""
         task = self.get(task_id)
         with self.database.transaction() as connection:
-            header = datasets.reject_header(connection, task.id)
+            header = staging.reject_header(connection, task.id)
         return rejects_csv(header, self._every_reject(task.id))
 
     def _every_reject(self, task_id: UUID) -> Iterator[Reject]:

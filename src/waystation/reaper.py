@@ -19,7 +19,7 @@ from waystation.errors import crash_loop
 from waystation.model import State, Task, Verb
 from waystation.settings import Settings
 from waystation.states import Event
-from waystation.storage import datasets, holdings, tasks, uploads, workers
+from waystation.storage import datasets, holdings, staging, tasks, uploads, workers
 from waystation.storage.db import Connection, Database, every, one
 from waystation.storage.files import Files
 from waystation.storage.tasks import NewEvent
@@ -118,7 +118,7 @@ class Reaper:
                 stopped = NewEvent(task.id, move.event, "retention", task.attempt, reason="kept long enough")
                 tasks.write_events(connection, [stopped])
             return
-        datasets.drop_rejects(connection, task.id)
+        staging.drop_rejects(connection, task.id)
         tasks.expire(connection, task.id, holdings.without_file(task.result) or {})
         self.files.remove_task(task.id)
         tasks.write_events(connection, [NewEvent(task.id, "expired", "retention", task.attempt)])

@@ -50,7 +50,7 @@ def load(
             first_record=cursor["record"],
             first_line=cursor["line"],
         )
-        if made.rejects and on_error == "abort":
+        if made.rows_bad and on_error == "abort":
             first = made.rejects[0]
             raise AbortedOnError(f"Line {first.line} is bad, and on_error is abort: {first.error}.", line=first.line)
         batch.add(
@@ -64,7 +64,7 @@ def load(
             good=made.rows_good,
             bad=made.rows_bad,
             zones={name: list(zone) for name, zone in made.zones.items()},
-            rejects=((r.record, r.line, r.column, r.value, r.reason, list(r.fields)) for r in made.rejects),
+            rejects=made.reject_rows,
         )
         cursor = _after(cursor, chunk.end, made)
         yield Checkpoint(cursor, done=chunk.end, total=size, phase="read", counts=counts(cursor))

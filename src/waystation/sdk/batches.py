@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
 
 from waystation.model import Column
-from waystation.storage import datasets
+from waystation.storage import datasets, staging
 from waystation.storage.datasets import PinnedChunk
 from waystation.storage.db import Connection
 
@@ -16,7 +16,7 @@ from waystation.storage.db import Connection
 class BatchWriter:
     """The batch that a task fills. It is invisible until the task succeeds, and gone when the task is stopped."""
 
-    def __init__(self, db: Connection, staged: datasets.Staged) -> None:
+    def __init__(self, db: Connection, staged: staging.Staged) -> None:
         self._db, self._staged = db, staged
 
     @property
@@ -46,23 +46,24 @@ class BatchWriter:
         good: int,
         bad: int,
         zones: dict[str, Any],
-        rejects: Iterable[tuple[int, int, str | None, str, str, list[str]]] = (),
+        rejects: bytes = b"",
         binary: bool = False,
     ) -> None:
         """Add one chunk of a file: its good rows as a COPY stream (`_batch` and `_row` first), its bad ones, its ledger row.
 
         binary: whether `data` is in COPY's binary format (head and end included); else it is in its text format.
         start, end: byte offsets in the file. first_row, last_row: record numbers. line: of its first record.
-        zones: {date column: [least, greatest]}. rejects: (record, line, column, value, reason, fields).
+        zones: {date column: [least, greatest]}. rejects: record, line, column, value, reason, fields, in COPY's
+        text format.
         The rows and the checkpoint that follows are lost together or not at all, so their commit need not wait for the disk.
         """
         self._db.execute("SET LOCAL synchronous_commit = off")
         if good:
-            datasets.copy_in(self._db, self._staged, data, binary=binary)
-            datasets.summarize(self._db, self._staged)
+            staging.copy_in(self._db, self._staged, data, binary=binary)
+            staging.summarize(self._db, self._staged)
         if bad:
-            datasets.add_rejects(self._db, self._staged, rejects)
-        datasets.add_chunk(
+            staging.add_rejects(self._db, self._staged, rejects)
+        staging.add_chunk(
             self._db,
             self._staged,
             start=start,

@@ -11,7 +11,7 @@ from waystation.errors import UploadNotFound, WrongKind
 from waystation.model import Column, Dataset, JsonValue, Upload
 from waystation.sdk.batches import BatchWriter, Listing
 from waystation.sdk.result import Result
-from waystation.storage import datasets, uploads
+from waystation.storage import datasets, staging, uploads
 from waystation.storage.db import Connection
 from waystation.storage.files import Files, Spool
 
@@ -113,11 +113,11 @@ class Context:
 
         `header`: names of the fields that rejected rows have.
         """
-        return BatchWriter(self.db, datasets.stage(self.db, self.task, dataset, mode, columns, header))
+        return BatchWriter(self.db, staging.stage(self.db, self.task, dataset, mode, columns, header))
 
     def staged(self) -> BatchWriter:
         """The batch that an earlier step of this task began."""
-        found = datasets.staged(self.db, self.task)
+        found = staging.staged(self.db, self.task)
         if found is None:
             raise WrongKind("This task has begun no batch: call ctx.stage(…) in an earlier step.")
         return BatchWriter(self.db, found)

@@ -8,9 +8,8 @@ index finds a chunk's rows (minmax-multi, which bears the few that lie elsewhere
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -21,6 +20,8 @@ from waystation.errors import SchemaConflict
 from waystation.model import SQL_TYPES, Batch, Column, Dataset
 from waystation.storage.db import Connection, Row, every, one, run
 from waystation.storage.queries import load
+from waystation.storage.staging import batch_of, parts_of
+from waystation.storage.tables import add_columns, dataset_table, definitions, part_table
 
 SQL = load("datasets")
 LOCK = 0x57A3  # key among PostgreSQL's two-part advisory locks
@@ -63,168 +64,6 @@ def batches(connection: Connection, name: str) -> list[Batch]:
     ]
 
 
-# -- staging -----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A batch that is being filled: its id, its part (the value of `_batch`), its table, its columns."""
-
-    id: int
-    part: int
-    relation: str
-    dataset: str
-    columns: tuple[Column, ...]
-
-
-def _part_table(name: str) -> sql.Composed:
-    return sql.SQL("parts.{}").format(sql.Identifier(name))
-
-
-def _dataset_table(name: str) -> sql.Composed:
-    return sql.SQL("datasets.{}").format(sql.Identifier(name))
-
-
-def _definitions(columns: Iterable[Column]) -> sql.Composed:
-    parts: list[sql.Composable] = [sql.SQL("_batch bigint NOT NULL, _row bigint NOT NULL")]
-    parts += [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(SQL_TYPES[c.type])) for c in columns]
-    return sql.SQL(", ").join(parts)
-
-
-def staged(connection: Connection, task: UUID) -> Staged | None:
-    """The batch that this task fills, if it has begun one."""
-    row = one(connection, SQL["of_task"], task=task)
-    if row is None or row["state"] != "staged":
-        return None
-    part = every(connection, SQL["parts"], batch=row["id"])[0]
-    columns = tuple(Column.of(c) for c in row["columns"])
-    return Staged(row["id"], part["id"], part["relation"], row["dataset"], columns)
-
-
-def stage(
-    connection: Connection, task: UUID, dataset: str, mode: str, columns: Sequence[Column], header: Sequence[str] = ()
-) -> Staged:
-    """Begin a batch: its table (invisible to readers) and the table of its rejects. `header`: the fields of a reject."""
-    values = Jsonb([c.as_json() for c in columns])
-    batch = _id(
-        one(
-            connection,
-            SQL["insert_batch"],
-            dataset=dataset,
-            task=task,
-            mode=mode,
-            columns=values,
-            header=Jsonb(list(header)),
-        )
-    )
-    part = _id(one(connection, SQL["insert_part"], batch=batch))
-    name = f"p{part}"
-    run(connection, SQL["name_part"], id=part, relation=name)
-    connection.execute(
-        sql.SQL("CREATE TABLE {} ({}, CHECK (_batch = {})) WITH (autovacuum_enabled = false)").format(
-            _part_table(name), _definitions(columns), sql.Literal(part)
-        )
-    )
-    connection.execute(
-        sql.SQL("CREATE INDEX ON {} USING brin (_row int8_minmax_multi_ops) WITH (pages_per_range = 64)").format(
-            _part_table(name)
-        )
-    )
-    connection.execute(
-        sql.SQL(
-            "CREATE TABLE {} (record bigint PRIMARY KEY, line bigint NOT NULL, col text, value text NOT NULL,"
-            " reason text NOT NULL, fields jsonb NOT NULL)"
-        ).format(_part_table(f"r{batch}"))
-    )
-    return Staged(batch, part, name, dataset, tuple(columns))
-
-
-def _id(row: Row | None) -> int:
-    assert row is not None
-    return int(row["id"])
-
-
-def copy_in(connection: Connection, batch: Staged, data: bytes, *, binary: bool = False) -> None:
-    """Add rows with `_batch` and `_row` before the batch's own columns: all of a COPY stream, in text or `binary` format."""
-    names = sql.SQL(", ").join(sql.Identifier(n) for n in ("_batch", "_row", *(c.name for c in batch.columns)))
-    form = sql.SQL("binary" if binary else "text")
-    query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(_part_table(batch.relation), names, form)
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        copy.write(data)
-
-
-def summarize(connection: Connection, batch: Staged) -> None:
-    """Let the index know the pages that were filled since the last call."""
-    connection.execute(
-        "SELECT brin_summarize_new_values(indexrelid::regclass) FROM pg_index WHERE indrelid = %(table)s::regclass",
-        {"table": f'parts."{batch.relation}"'},
-    )
-
-
-def add_chunk(
-    connection: Connection,
-    batch: Staged,
-    *,
-    start: int,
-    end: int,
-    first_row: int,
-    last_row: int,
-    line: int,
-    good: int,
-    bad: int,
-    zones: dict[str, Any],
-) -> None:
-    """Write a chunk into the ledger, in the transaction of its rows."""
-    run(
-        connection,
-        SQL["insert_chunk"],
-        batch=batch.id,
-        part=batch.part,
-        start=start,
-        end=end,
-        first_row=first_row,
-        last_row=last_row,
-        line=line,
-        good=good,
-        bad=bad,
-        zones=Jsonb(zones),
-    )
-
-
-# -- rejects -----------------------------------------------------------------------------------------------------------
-def add_rejects(
-    connection: Connection, batch: Staged, rows: Iterable[tuple[int, int, str | None, str, str, list[str]]]
-) -> None:
-    """Keep bad rows: (record, line, column, value, reason, fields)."""
-    query = sql.SQL("COPY {} (record, line, col, value, reason, fields) FROM STDIN").format(_part_table(f"r{batch.id}"))
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        for record, line, column, value, reason, fields in rows:
-            copy.write_row((record, line, column, value, reason, Jsonb(fields)))
-
-
-def rejects(connection: Connection, task: UUID, *, after: int = 0, limit: int = 1000) -> list[Row]:
-    """Bad rows of a task's import in file order, after a record number; none once they are gone."""
-    row = one(connection, SQL["of_task"], task=task)
-    if row is None or row["state"] == "dropped":
-        return []
-    table = f"r{row['id']}"
-    if not one(connection, "SELECT true AS found WHERE to_regclass(%(name)s) IS NOT NULL", name=f"parts.{table}"):
-        return []
-    query = sql.SQL("SELECT * FROM {} WHERE record > %(after)s::bigint ORDER BY record LIMIT %(limit)s::int")
-    return every(connection, query.format(_part_table(table)), after=after, limit=limit)
-
-
-def reject_header(connection: Connection, task: UUID) -> list[str]:
-    """The header of the file that the task's rejects came from."""
-    row = one(connection, SQL["of_task"], task=task)
-    return list(row["header"]) if row else []
-
-
-def drop_rejects(connection: Connection, task: UUID) -> None:
-    """Let go of a task's bad rows."""
-    row = one(connection, SQL["of_task"], task=task)
-    if row is not None:
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(f"r{row['id']}")))
-
-
 # -- publish and undo --------------------------------------------------------------------------------------------------
 def _lock(connection: Connection, name: str, timeout: float) -> None:
     """One publish or undo a dataset; and never queue behind a long reader, or everybody queues behind us."""
@@ -249,7 +88,7 @@ def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
     To be called in the transaction that ends the task. psycopg.errors.LockNotAvailable = a reader is in the way: roll
     back, wait, try again. Raises SchemaConflict when the dataset changed meanwhile so that the batch does not fit it.
     """
-    row = one(connection, SQL["of_task"], task=task)
+    row = batch_of(connection, task)
     if row is None or row["state"] != "staged":
         return
     if row["mode"] == "dry_run":
@@ -264,10 +103,10 @@ def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
         merged = columns
     else:
         merged = merge_columns(known.columns if known else (), columns, name)
-        _add_columns(connection, _dataset_table(name), merged[len(known.columns) if known else 0 :])
+        add_columns(connection, dataset_table(name), merged[len(known.columns) if known else 0 :])
     have = {c.name for c in columns}
-    for part in every(connection, SQL["parts"], batch=row["id"]):
-        _add_columns(connection, _part_table(part["relation"]), [c for c in merged if c.name not in have])
+    for part in parts_of(connection, row["id"]):
+        add_columns(connection, part_table(part["relation"]), [c for c in merged if c.name not in have])
     run(connection, SQL["put"], name=name, columns=Jsonb([c.as_json() for c in merged]))
     run(connection, SQL["publish"], id=row["id"], columns=Jsonb([c.as_json() for c in columns]))
     _show(connection, name, merged)
@@ -286,7 +125,7 @@ def _define(connection: Connection, name: str, columns: Sequence[Column]) -> Non
     if [(r["attname"], r["type"]) for r in rows] == wanted:
         return
     try:
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_dataset_table(name)))
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(dataset_table(name)))
     except psycopg.errors.DependentObjectsStillExist as error:
         raise SchemaConflict(
             f"The dataset {name!r} is empty and would get other columns, but something else is built on it:"
@@ -294,15 +133,8 @@ def _define(connection: Connection, name: str, columns: Sequence[Column]) -> Non
             remedy="Drop what is named (a view, most likely), or import into another dataset.",
         ) from error
     connection.execute(
-        sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST (_batch)").format(_dataset_table(name), _definitions(columns))
+        sql.SQL("CREATE TABLE {} ({}) PARTITION BY LIST (_batch)").format(dataset_table(name), definitions(columns))
     )
-
-
-def _add_columns(connection: Connection, table: sql.Composed, columns: Sequence[Column]) -> None:
-    for c in columns:
-        connection.execute(
-            sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(table, sql.Identifier(c.name), sql.SQL(SQL_TYPES[c.type]))
-        )
 
 
 def _show(connection: Connection, name: str, columns: Sequence[Column]) -> None:
@@ -310,7 +142,7 @@ def _show(connection: Connection, name: str, columns: Sequence[Column]) -> None:
     for part in every(connection, SQL["visibility"], name=name):
         if part["wanted"] == part["attached"]:
             continue
-        table, partition = _dataset_table(name), _part_table(part["relation"])
+        table, partition = dataset_table(name), part_table(part["relation"])
         if part["wanted"]:
             _match_columns(connection, part["relation"], columns)
             connection.execute(
@@ -332,7 +164,7 @@ def _match_columns(connection: Connection, relation: str, columns: Sequence[Colu
         table=f'parts."{relation}"',
     )
     have = {r["attname"] for r in rows}
-    _add_columns(connection, _part_table(relation), [c for c in columns if c.name not in have])
+    add_columns(connection, part_table(relation), [c for c in columns if c.name not in have])
 
 
 def release(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
@@ -341,7 +173,7 @@ def release(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
     No row is touched, at any size. What an unfinished export still reads is only detached; `drop_unread` drops it later.
     """
     run(connection, SQL["unpin"], task=task)
-    row = one(connection, SQL["of_task"], task=task)
+    row = batch_of(connection, task)
     if row is None or row["state"] == "dropped":
         return
     if row["state"] in ("staged", "checked"):
@@ -362,11 +194,11 @@ def release(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
 
 def drop(connection: Connection, batch: int, *, keep_rejects: bool = False) -> None:
     """Drop a batch's tables and its ledger; its row stays, for the dataset's history."""
-    for part in every(connection, SQL["parts"], batch=batch):
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(part["relation"])))
+    for part in parts_of(connection, batch):
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(part_table(part["relation"])))
     run(connection, SQL["forget"], id=batch)
     if not keep_rejects:
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_part_table(f"r{batch}")))
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(part_table(f"r{batch}")))
     run(connection, SQL["dropped"], id=batch, state="checked" if keep_rejects else "dropped")
 
 
@@ -442,7 +274,7 @@ def reading(
                 where.append(sql.SQL("{} < {}::date + 1").format(sql.Identifier(by), sql.Literal(high)))
     return sql.SQL("COPY (SELECT {} FROM {} WHERE {} ORDER BY _row) TO STDOUT WITH ({})").format(
         selected,
-        _part_table(chunk.relation),
+        part_table(chunk.relation),
         sql.SQL(" AND ").join(where),
         sql.SQL(options),
     )
@@ -468,7 +300,7 @@ def preview(connection: Connection, dataset: Dataset, limit: int) -> list[list[s
         ]
         query = sql.SQL("SELECT ARRAY[{}]::text[] AS row FROM {} WHERE _row < {} ORDER BY _row LIMIT {}").format(
             sql.SQL(", ").join(selected),
-            _part_table(part["relation"]),
+            part_table(part["relation"]),
             sql.Literal(limit * 1000),
             sql.Literal(limit - len(out)),
         )

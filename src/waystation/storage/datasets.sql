@@ -35,27 +35,6 @@ FROM batches b JOIN tasks t ON t.id = b.task
 WHERE b.dataset = %(name)s AND b.mode <> 'dry_run'
 ORDER BY b.publish_no DESC NULLS FIRST, b.id DESC
 
--- The batch that a task made.
--- name: of_task
-SELECT * FROM batches WHERE task = %(task)s
-
--- A new batch, invisible to readers.
--- name: insert_batch
-INSERT INTO batches (dataset, task, mode, columns, header)
-VALUES (%(dataset)s, %(task)s, %(mode)s, %(columns)s, %(header)s) RETURNING id
-
--- A partition of a batch; its id is the value of `_batch` in its rows.
--- name: insert_part
-INSERT INTO parts (batch, relation) VALUES (%(batch)s, '') RETURNING id
-
--- The name of a part's table.
--- name: name_part
-UPDATE parts SET relation = %(relation)s WHERE id = %(id)s
-
--- The parts of a batch.
--- name: parts
-SELECT id, relation, attached FROM parts WHERE batch = %(batch)s ORDER BY id
-
 -- Which parts readers should see, and which they do: visible are the batches not undone, from the last replace on.
 -- name: visibility
 WITH live AS (
@@ -104,12 +83,6 @@ WHERE b.state IN ('staged', 'checked') AND (t.id IS NULL OR t.state IN ('stopped
 -- Is this batch read by an unfinished export?
 -- name: pinned
 SELECT true AS pinned FROM pins WHERE batch = %(id)s LIMIT 1
-
--- One chunk of the file is in.
--- name: insert_chunk
-INSERT INTO chunks (batch, start_offset, end_offset, part, first_row, last_row, line, good, bad, zones)
-VALUES (%(batch)s, %(start)s::bigint, %(end)s::bigint, %(part)s, %(first_row)s::bigint, %(last_row)s::bigint, %(line)s::bigint,
-        %(good)s::bigint, %(bad)s::bigint, %(zones)s)
 
 -- An export lists what readers see now, and pins it.
 -- name: pin

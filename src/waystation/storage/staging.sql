@@ -1,0 +1,28 @@
+-- Batches being filled, and the ledger of their chunks. Tables themselves are made in staging.py.
+
+-- The batch that a task made.
+-- name: of_task
+SELECT * FROM batches WHERE task = %(task)s
+
+-- The parts of a batch.
+-- name: parts
+SELECT id, relation, attached FROM parts WHERE batch = %(batch)s ORDER BY id
+
+-- A new batch, invisible to readers.
+-- name: insert_batch
+INSERT INTO batches (dataset, task, mode, columns, header)
+VALUES (%(dataset)s, %(task)s, %(mode)s, %(columns)s, %(header)s) RETURNING id
+
+-- A partition of a batch; its id is the value of `_batch` in its rows.
+-- name: insert_part
+INSERT INTO parts (batch, relation) VALUES (%(batch)s, '') RETURNING id
+
+-- The name of a part's table.
+-- name: name_part
+UPDATE parts SET relation = %(relation)s WHERE id = %(id)s
+
+-- One chunk of the file is in.
+-- name: insert_chunk
+INSERT INTO chunks (batch, start_offset, end_offset, part, first_row, last_row, line, good, bad, zones)
+VALUES (%(batch)s, %(start)s::bigint, %(end)s::bigint, %(part)s, %(first_row)s::bigint, %(last_row)s::bigint, %(line)s::bigint,
+        %(good)s::bigint, %(bad)s::bigint, %(zones)s)
