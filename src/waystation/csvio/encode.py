@@ -45,10 +45,10 @@ def encode(
 ) -> Encoded:
     """Check and encode a chunk of whole records, as read_chunk gives them.
 
-    `width` is the number of fields that each record must have; with `ragged="fill"`, those missing at its end are null and
-    those beyond are dropped if they are all empty, as behind a trailing delimiter. `first_record` and `first_line` are the
-    numbers, from 1, of the chunk's first record and line in the file. Of a row with several bad cells, the first in the order
-    of `columns` is named.
+    `width` is the number of fields that each record must have; with `ragged="trim"`, those beyond are dropped if they are all
+    empty, as behind a trailing delimiter; with "fill", also those missing at its end are null. `first_record` and
+    `first_line` are the numbers, from 1, of the chunk's first record and line in the file. Of a row with several bad cells,
+    the first in the order of `columns` is named.
     """
     return _encode(
         chunk, dialect, columns, width=width, batch=batch, first_record=first_record, first_line=first_line, ragged=ragged

@@ -12,7 +12,9 @@ from typing import Literal
 from waystation.csvio import quotes
 from waystation.csvio.dialect import Dialect
 
-Ragged = Literal["reject", "fill"]
+# What becomes of a record with other than the right number of fields. trim: further fields are dropped if they are all empty,
+# as behind a trailing delimiter; fill: that, and those that are missing are empty.
+Ragged = Literal["reject", "trim", "fill"]
 
 _bad_byte = re.compile("[\udc80-\udcff]").search  # what the error handler surrogateescape makes of a byte
 
@@ -43,7 +45,7 @@ class Records:
 def read(chunk: bytes, dialect: Dialect, *, width: int, first_line: int, ragged: Ragged = "reject") -> Records:
     """The records of a chunk, and those that are wrong: quotes, bytes, number of fields (`width` is right), in this order.
 
-    With `ragged="fill"` a record may have fewer fields, or more as long as those beyond are empty: see `fitted`.
+    With `ragged` other than "reject", a record may have more fields as long as those beyond are empty, and with "fill" fewer.
     """
     try:
         text, decodes = chunk.decode(dialect.encoding), True
@@ -55,10 +57,16 @@ def read(chunk: bytes, dialect: Dialect, *, width: int, first_line: int, ragged:
         _find_undecodable(found)
     if not set(map(len, found.fields)) <= {width}:
         for at, fields in enumerate(found.fields):
-            right = len(fields) == width or (ragged == "fill" and not any(fields[width:]))
-            if not right and at not in found.wrong:
+            if not fits(fields, width, ragged) and at not in found.wrong:
                 found.wrong[at] = wrong_width(fields, dialect, width)
     return found
+
+
+def fits(fields: Sequence[str], width: int, ragged: Ragged) -> bool:
+    """Whether a record has as many fields as it may have."""
+    if len(fields) > width:
+        return ragged != "reject" and not any(fields[width:])
+    return len(fields) == width or ragged == "fill"
 
 
 def fitted(fields: list[str], width: int) -> list[str]:

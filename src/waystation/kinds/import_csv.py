@@ -100,6 +100,7 @@ def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin)
         "dialect": sniffed.dialect.as_json(),
         "columns": columns,
         "width": len(sniffed.header),
+        "ragged": "reject",
         "renamed": sniffed.renamed,
         "offset": sniffed.data_offset,
         "record": 1,

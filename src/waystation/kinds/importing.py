@@ -8,8 +8,10 @@ from typing import Any, BinaryIO, Literal
 
 from waystation.csvio.chunks import read_chunk
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.encode import ColumnPlan, Encoded, encode
-from waystation.errors import AbortedOnError, TooManyRejects
+from waystation.csvio.encode import Encoded, encode
+from waystation.errors import AbortedOnError
+from waystation.kinds import budget
+from waystation.kinds.columns import plans_of
 from waystation.sdk import Checkpoint, Context
 
 LONGEST_STEP, SHORTEST_STEP = 0.16, 0.06  # seconds that a step aims to stay between: a pause waits for half of one
@@ -25,18 +27,19 @@ def load(
     *,
     size: int,
     on_error: Literal["reject", "abort"],
-    max_errors: int | None,
+    max_errors: budget.MaxErrors,
 ) -> Generator[Checkpoint, None, Cursor]:
     """Go on from a cursor to the end of the file, of `size` bytes; the cursor at the end is returned.
 
     Raises AbortedOnError and TooManyRejects.
     """
     dialect = Dialect.of(cursor["dialect"])
-    plans = [ColumnPlan(c["position"], c["name"], c["type"]) for c in cursor["columns"]]
+    plans = plans_of(cursor["columns"])
     batch = ctx.staged()
     target = min(4 * 2**20, ctx.chunk_rows * GUESSED_ROW)
     while True:
-        _keep_budget(max_errors, cursor)
+        left = size - cursor["offset"]
+        budget.keep(max_errors, good=cursor["good"], bad=cursor["bad"], left=left, line=cursor["line"])
         began = time.monotonic()
         chunk = read_chunk(source, cursor["offset"], dialect, target_bytes=target, line=cursor["line"])
         if chunk is None:
@@ -49,6 +52,7 @@ def load(
             batch=batch.part,
             first_record=cursor["record"],
             first_line=cursor["line"],
+            ragged=cursor["ragged"],
         )
         if made.rows_bad and on_error == "abort":
             first = made.rejects[0]
@@ -74,14 +78,6 @@ def load(
 def counts(cursor: Mapping[str, Any]) -> dict[str, int]:
     """The numbers that are shown beside the progress."""
     return {"good": cursor["good"], "bad": cursor["bad"]}
-
-
-def _keep_budget(max_errors: int | None, cursor: Mapping[str, Any]) -> None:
-    """Between steps, so that the rejects that broke the budget are kept and can be looked at."""
-    if max_errors is not None and cursor["bad"] > max_errors:
-        raise TooManyRejects(
-            f"{cursor['bad']} rows were rejected up to line {cursor['line'] - 1}; the budget (max_errors) is {max_errors}."
-        )
 
 
 def _after(cursor: Mapping[str, Any], end: int, made: Encoded) -> Cursor:

@@ -104,6 +104,18 @@ def test_a_required_column_that_the_file_lacks_rejects_every_row(encode: Encode)
 
 
 @each_encoder
+def test_records_can_be_trimmed_of_what_stands_behind_a_trailing_delimiter(encode: Encode) -> None:
+    data = b"1,a,\n2\n3,,,\n4,b,c\n5,d\n"
+    plans = [ColumnPlan(0, "n", "bigint"), ColumnPlan(1, "t", "text")]
+    made = encode(data, Dialect(), plans, width=2, batch=1, first_record=1, first_line=2, ragged="trim")
+    assert [row[2:] for row in copy_rows(made, plans)] == [["1", "a"], ["3", None], ["5", "d"]]
+    assert [(r.line, r.reason) for r in made.rejects] == [
+        (3, "has 1 field, the header has 2"),
+        (5, "has 3 fields, the header has 2"),
+    ]
+
+
+@each_encoder
 def test_ragged_records_can_be_filled(encode: Encode) -> None:
     plans = [ColumnPlan(0, "a", "bigint"), ColumnPlan(1, "b", "text")]
     data = b'1\n2,x,\n3,y,,""\n4,z,,w\nx,y,\n'
