@@ -29,6 +29,7 @@ from waystation.errors import (
     NoResult,
     TaskNotFound,
     UploadNotFound,
+    UploadUnfinished,
     VerbNotPossible,
     WaystationError,
 )
@@ -52,7 +53,7 @@ from waystation.model import (
 from waystation.model import Event as TimelineEvent
 from waystation.sdk.kind import Kind, Registry
 from waystation.settings import Settings
-from waystation.storage import datasets, holdings, limits, staging, tasks, uploads, workers
+from waystation.storage import datasets, holdings, limits, staging, tasks, unfinished, uploads, workers
 from waystation.storage.db import Connection, Database, attempt_name, end_backends
 from waystation.storage.files import Files, Receiver
 from waystation.storage.tasks import NewEvent
@@ -157,7 +158,10 @@ class Looker:
         self._connection, self._files = connection, files
 
     def upload(self, id: UUID) -> Upload:
-        """An upload; UploadNotFound if it is not there."""
+        """An upload; UploadUnfinished while it is still coming, UploadNotFound if it is not there."""
+        coming = unfinished.get(self._connection, id)
+        if coming is not None:
+            raise UploadUnfinished(f"Of this upload {coming.received} of {coming.size} bytes are here.")
         found = uploads.get(self._connection, id)
         if found is None:
             raise UploadNotFound

@@ -149,6 +149,27 @@ class UnknownColumn(InvalidRequest):
     remedy = "GET /datasets/NAME lists the columns."
 
 
+class WrongMediaType(InvalidRequest):
+    """The body is of another media type than this address takes."""
+
+    code, status = "wrong-media-type", 415
+    remedy = "Send it with the Content-Type that the reference names, at /docs."
+
+
+class ChecksumMismatch(InvalidRequest):
+    """The bytes that came are not those that the checksum was made of; none of them was kept."""
+
+    code, status = "checksum-mismatch", 460
+    remedy = "Send this part again, from the same offset."
+
+
+class ProtocolVersion(InvalidRequest):
+    """Resumable uploads speak version 1.0.0 of tus here, and the request does not."""
+
+    code, status = "protocol-version", 412
+    remedy = "Send the header Tus-Resumable: 1.0.0."
+
+
 class IdempotencyKeyReused(InvalidRequest):
     """This Idempotency-Key was used before for a different request."""
 
@@ -189,7 +210,7 @@ class UploadNotFound(NotFound):
     """There is no upload with this id."""
 
     code = "upload-not-found"
-    remedy = "Upload the file again: the task that held it has ended and let it go."
+    remedy = "Upload the file again: it was removed, waited too long, or the task that held it has ended and let it go."
 
 
 class UnknownVerb(NotFound):
@@ -219,6 +240,34 @@ class VerbNotPossible(WaystationError):
 
     code, status, exit_code = "verb-not-possible", 409, 4
     remedy = "The field `possible` names what can be done now."
+
+
+class UploadUnfinished(WaystationError):
+    """This upload is not whole yet."""
+
+    code, status, exit_code = "upload-unfinished", 409, 4
+    remedy = "HEAD /uploads/ID tells how much is here; send the rest by PATCH from that offset."
+
+
+class OffsetMismatch(WaystationError):
+    """The bytes that are sent do not begin where those that are here end."""
+
+    code, status, exit_code = "offset-mismatch", 409, 4
+    remedy = "HEAD /uploads/ID tells the offset to go on from."
+
+
+class UploadInUse(WaystationError):
+    """A task has this upload."""
+
+    code, status, exit_code = "upload-in-use", 409, 4
+    remedy = "Stop or undo the task that is named: the upload goes with it."
+
+
+class UploadLocked(WaystationError):
+    """Another request is sending the bytes of this upload right now."""
+
+    code, status, exit_code, retry_after = "upload-locked", 423, 4, 1
+    remedy = "Wait until it has ended, or end it; a connection that has died is let go within a moment."
 
 
 class SchemaConflict(WaystationError):

@@ -252,6 +252,23 @@ class Upload:
     created_by: str
     created_at: datetime
     task: UUID | None = None
+    metadata: str | None = None  # what a resumable upload was said to be, as its client wrote it
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedUpload:
+    """A file of which the first `received` of `size` bytes are on the disk for good; `attempt` counts who has written to it."""
+
+    id: UUID
+    name: str
+    path: str
+    size: int
+    received: int
+    attempt: int
+    metadata: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime  # unless more bytes come before
 
 
 @dataclass(frozen=True, slots=True)

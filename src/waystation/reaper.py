@@ -19,7 +19,7 @@ from waystation.errors import crash_loop
 from waystation.model import State, Task, Verb
 from waystation.settings import Settings
 from waystation.states import Event
-from waystation.storage import datasets, holdings, staging, tasks, uploads, workers
+from waystation.storage import datasets, holdings, staging, tasks, unfinished, uploads, workers
 from waystation.storage.db import Connection, Database, every, one
 from waystation.storage.files import Files
 from waystation.storage.tasks import NewEvent
@@ -139,7 +139,10 @@ class Reaper:
                 connection.commit()
                 if gone:  # nobody took it since it was listed
                     self.files.remove_upload(upload.path)
-        known = {str(r["id"]) for r in every(connection, "SELECT id FROM uploads")}
+        for given_up in unfinished.expire(connection):
+            connection.commit()
+            self.files.remove_upload(given_up.path)
+        known = {str(r["id"]) for r in every(connection, "SELECT id FROM uploads UNION ALL SELECT id FROM unfinished_uploads")}
         connection.commit()
         for folder in self.files.unknown_uploads(known):
             if time.time() - folder.stat().st_mtime > UNTAKEN_UPLOAD:

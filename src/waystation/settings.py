@@ -64,6 +64,7 @@ class Settings(BaseModel):
     pool: int = Field(8, ge=1, description="Database connections of one web process.")
     threads: int = Field(64, ge=4, description="Threads of the web process; at least sse_clients + 16.")
     sse_clients: int = Field(40, ge=0, description="Live streams that one web process serves at the same time.")
+    upload_hours: float = Field(24.0, gt=0, description="Hours that an unfinished upload waits for its next bytes.")
     max_upload: int = Field(50 * 2**30, ge=1, description="Bytes of the largest upload that is taken.")
     max_unpacked: int = Field(500 * 2**30, ge=1, description="Bytes that an uploaded archive may unpack to.")
     max_unpack_ratio: float = Field(200, gt=1, description="Times its size that an archive may unpack to, beyond 64 MiB.")

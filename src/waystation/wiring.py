@@ -12,6 +12,7 @@ from waystation.control import Control
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.worker import Supervisor
 from waystation.local import Lodging, lodge
+from waystation.resumable import Resumable
 from waystation.sdk.kind import Registry
 from waystation.settings import Settings
 from waystation.storage.db import Database
@@ -31,6 +32,7 @@ class House:
     files: Files
     bell: Doorbell
     control: Control
+    resumable: Resumable
     database_url: str
     redis_url: str
     lodging: Lodging | None = field(default=None, repr=False)
@@ -70,11 +72,12 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
         files = Files(settings.home)
         bell = Doorbell(redis_url)
         control = Control(database, registry, files, bell, settings)
+        resumable = Resumable(database, files, settings)
     except BaseException:
         if lodging is not None:
             lodging.close()
         raise
-    return House(settings, database, registry, files, bell, control, database_url, redis_url, lodging)
+    return House(settings, database, registry, files, bell, control, resumable, database_url, redis_url, lodging)
 
 
 def worker_name() -> str:

@@ -7,11 +7,19 @@ from importlib.resources import files
 
 import pytest
 
-from waystation.storage import datasets, limits, staging, tasks, uploads, workers
+from waystation.storage import datasets, limits, staging, tasks, unfinished, uploads, workers
 from waystation.storage.migrate import migrations
 from waystation.wiring import House
 
-MODULES = {"tasks": tasks, "datasets": datasets, "staging": staging, "limits": limits, "uploads": uploads, "workers": workers}
+MODULES = {
+    "tasks": tasks,
+    "datasets": datasets,
+    "staging": staging,
+    "limits": limits,
+    "unfinished": unfinished,
+    "uploads": uploads,
+    "workers": workers,
+}
 QUERIES = [(name, query) for name, module in MODULES.items() for query in module.SQL]
 
 

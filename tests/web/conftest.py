@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
 from tests.support import wait_until
+from tests.web.serving import Serve, Served
 from waystation.web.app import create_app
 from waystation.web.current import doorstep_of
 from waystation.wiring import House
@@ -32,6 +33,20 @@ def app(town: House) -> Iterator[Flask]:
 def client(app: Flask) -> FlaskClient:
     """A client of that application."""
     return app.test_client()
+
+
+@pytest.fixture
+def serve_it(house: House) -> Iterator[Serve]:
+    """Start servers on the test's house, each on a free port; they are ended with the test."""
+    started: list[Served] = []
+
+    def start(**given: Any) -> Served:
+        started.append(Served(house.settings.model_copy(update={"port": 0, **given})))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.end()
 
 
 def send(client: FlaskClient, data: bytes, name: str = "people.csv", headers: Any = None, **fields: str) -> TestResponse:

@@ -8,7 +8,8 @@ from io import RawIOBase
 from typing import Any
 from uuid import UUID
 
-from waystation.storage.files import Files, room
+from waystation.storage.files import Files
+from waystation.storage.room import room
 
 BUFFER = 2**20  # bytes that are collected before they are written
 

@@ -11,26 +11,17 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
 from waystation.errors import DiskFull, TooLarge
+from waystation.storage.appending import Appender
+from waystation.storage.room import room
 
 BLOCK = 4 * 2**20
-
-
-@contextmanager
-def room() -> Iterator[None]:
-    """Turn "no space left" into DiskFull."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull from error
-        raise
 
 
 def clean_name(name: str, default: str = "data.csv") -> str:
@@ -131,6 +122,23 @@ class Files:
     def receive(self, id: UUID, name: str, *, limit: int) -> Receiver:
         """Begin to take an upload in."""
         return Receiver(self.uploads / str(id), clean_name(name), limit)
+
+    def begin(self, id: UUID, name: str, *, size: int) -> str:
+        """An empty file for an upload that comes in pieces: its path for the row. Raises DiskFull without room for `size`."""
+        path = self.uploads / str(id) / clean_name(name)
+        with room():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if size > shutil.disk_usage(path.parent).free:
+                path.parent.rmdir()
+                raise DiskFull(f"The upload has {size} bytes; there is no room for them on the disk.")
+            path.open("xb").close()
+            _sync_folder(path.parent)
+            _sync_folder(self.uploads)
+        return self.relative(path)
+
+    def append(self, relative: str, *, patience: float = 0.0) -> Appender:
+        """Write on in such a file, alone. Raises UploadLocked when somebody else does for so many seconds, UploadNotFound."""
+        return Appender(self.home / relative, patience=patience)
 
     def relative(self, path: Path) -> str:
         """How a path is written into the database."""

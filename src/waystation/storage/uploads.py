@@ -16,9 +16,29 @@ def _upload(row: Row) -> Upload:
     return Upload(**{f.name: row[f.name] for f in fields(Upload)})
 
 
-def insert(connection: Connection, *, id: UUID, name: str, path: str, size: int, sha256: str, created_by: str) -> Upload:
+def insert(
+    connection: Connection,
+    *,
+    id: UUID,
+    name: str,
+    path: str,
+    size: int,
+    sha256: str,
+    created_by: str,
+    metadata: str | None = None,
+) -> Upload:
     """A file is in, and belongs to no task yet."""
-    row = one(connection, SQL["insert"], id=id, name=name, path=path, size=size, sha256=sha256, created_by=created_by)
+    row = one(
+        connection,
+        SQL["insert"],
+        id=id,
+        name=name,
+        path=path,
+        size=size,
+        sha256=sha256,
+        created_by=created_by,
+        metadata=metadata,
+    )
     assert row is not None
     return _upload(row)
 

@@ -2,8 +2,8 @@
 
 -- A file is in.
 -- name: insert
-INSERT INTO uploads (id, name, path, size, sha256, created_by)
-VALUES (%(id)s, %(name)s, %(path)s, %(size)s::bigint, %(sha256)s, %(created_by)s) RETURNING *
+INSERT INTO uploads (id, name, path, size, sha256, created_by, metadata)
+VALUES (%(id)s, %(name)s, %(path)s, %(size)s::bigint, %(sha256)s, %(created_by)s, %(metadata)s) RETURNING *
 
 -- One upload.
 -- name: get

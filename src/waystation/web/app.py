@@ -7,13 +7,14 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from waystation.web import current, guards, page, problems
-from waystation.web.api import catalog, limits, outcome, probes, reference, stream, tasks, transfer
+from waystation.web.api import catalog, limits, outcome, probes, reference, stream, tasks, transfer, uploads
 from waystation.web.openapi import document
 from waystation.web.operations import Operation, Room
 from waystation.wiring import House
 
 ROOMS: tuple[Room, ...] = (
     transfer.room,
+    uploads.room,
     tasks.room,
     outcome.room,
     stream.room,

@@ -42,7 +42,7 @@ def _raw(
     policies = check(RawUpload, values)  # before the body is read: a wrong query need not wait for gigabytes
     _, options = parse_options_header(request.headers.get("Content-Disposition", ""))
     writer = stack.enter_context(control.receive(policies.name or options.get("filename") or "data.csv", actor=actor))
-    for block in _blocks(request):
+    for block in blocks_of(request):
         writer.write(block)
     if writer.size == 0 and not request.content_type:
         raise NoFile
@@ -85,12 +85,12 @@ def _multipart(
     return writer, check(MultipartUpload, {**values, "file": ""})
 
 
-def _blocks(request: Request) -> Iterator[bytes]:
-    """The body as it comes in. Raises MalformedBody when it breaks off: a server hands on what came before as if that were
-    all, and half a file must not pass for a whole one."""
+def blocks_of(request: Request, size: int = BLOCK) -> Iterator[bytes]:
+    """The body as it comes in, in blocks of `size` bytes. Raises MalformedBody when it breaks off: a server hands on what
+    came before as if that were all, and half a file must not pass for a whole one."""
     came = 0
     try:
-        while block := request.stream.read(BLOCK):
+        while block := request.stream.read(size):
             came += len(block)
             yield block
     except (OSError, ClientDisconnected) as error:
@@ -110,7 +110,7 @@ def _events(request: Request) -> Iterator[Event]:
         raise MalformedBody("The Content-Type multipart/form-data names no boundary.")
     decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=BLOCK + MAX_JSON, max_parts=MAX_PARTS)
     try:
-        for block in chain(_blocks(request), [None]):
+        for block in chain(blocks_of(request), [None]):
             decoder.receive_data(block)
             event = decoder.next_event()
             while not isinstance(event, NeedData | Epilogue):

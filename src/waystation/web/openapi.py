@@ -129,7 +129,7 @@ def _body(op: Operation) -> dict[str, Any]:
             if op.example is not None:
                 content[media_type]["example"] = op.example
     if op.raw_body is not None:
-        content["text/csv"] = {"schema": {"type": "string", "format": "binary", "description": op.raw_body}}
+        content[op.raw_type] = {"schema": {"type": "string", "format": "binary", "description": op.raw_body}}
     return content
 
 

@@ -42,6 +42,7 @@ class Operation:
     body: type[BaseModel] | None = None
     body_types: tuple[str, ...] = ("application/json",)
     raw_body: str | None = None  # what a body that is not JSON or form holds
+    raw_type: str = "text/csv"
     headers: dict[str, str] = field(default_factory=dict)
     errors: Errors = ()
     example: dict[str, Any] | None = None

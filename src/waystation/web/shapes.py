@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from waystation.model import Batch, Column, Dataset, Event, KindInfo, Limit, Page, State, Task, Worker
+from waystation.model import Batch, Column, Dataset, Event, KindInfo, Limit, Page, State, Task, UnfinishedUpload, Upload, Worker
 from waystation.progress import progress_of
 from waystation.states import FINAL, possible, task_status
 
@@ -348,6 +349,47 @@ class Preview(Shape):
 
     columns: list[str]
     rows: list[list[str | None]]
+
+
+class UploadOut(Shape):
+    """A file that was sent, or is being sent in pieces."""
+
+    upload_id: str
+    self_url: str
+    name: str
+    size: int = Field(description="Bytes of the whole file.")
+    offset: int = Field(description="Bytes that are here for good.")
+    complete: bool
+    sha256: str | None = Field(description="Of the whole file, once it is here.")
+    task_id: str | None = Field(description="The task that has it.")
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None = Field(description="While it is not complete: until when it waits for its next bytes.")
+
+    @classmethod
+    def of(cls, found: Upload | UnfinishedUpload) -> UploadOut:
+        """The upload as the API tells it."""
+        made = cls(
+            upload_id=str(found.id),
+            self_url=cls.url(found.id),
+            name=found.name,
+            size=found.size,
+            offset=found.size,
+            complete=True,
+            sha256=None,
+            task_id=None,
+            created_by=found.created_by,
+            created_at=found.created_at,
+            expires_at=None,
+        )
+        if isinstance(found, UnfinishedUpload):
+            return made.model_copy(update={"offset": found.received, "complete": False, "expires_at": found.expires_at})
+        return made.model_copy(update={"sha256": found.sha256, "task_id": str(found.task) if found.task else None})
+
+    @staticmethod
+    def url(id: UUID) -> str:
+        """Its address."""
+        return f"/uploads/{id}"
 
 
 class HealthOut(Shape):

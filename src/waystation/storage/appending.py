@@ -1,0 +1,65 @@
+"""A file that grows piece by piece, by one writer at a time; what was synced is there for good."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+from waystation.errors import UploadLocked, UploadNotFound
+from waystation.storage.room import room
+
+LOOK_EVERY = 0.02  # seconds between two tries to get the lock
+
+
+class Appender:
+    """The only writer of the file while it is open. Raises UploadLocked when there is another for `patience` seconds.
+
+    The lock is the kernel's, on the open file: it ends with the process that has it, however that ends, and needs no clock.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 0.0) -> None:
+        self.path = path
+        try:
+            self._file = path.open("r+b", buffering=0)
+        except FileNotFoundError as error:
+            raise UploadNotFound from error
+        until = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    self._file.close()
+                    raise UploadLocked from None
+                time.sleep(LOOK_EVERY)
+            else:
+                break
+
+    def start(self, offset: int) -> None:
+        """Go on after the first `offset` bytes: what a writer that died had put behind them is dropped."""
+        if os.fstat(self._file.fileno()).st_size < offset:
+            raise OSError(errno.EIO, f"{self.path} is shorter than its row says")
+        self._file.truncate(offset)
+        self._file.seek(offset)
+
+    def write(self, data: bytes) -> None:
+        """Append. Raises DiskFull when there is no room."""
+        with room(), memoryview(data) as view:
+            at = 0
+            while at < len(view):
+                at += self._file.write(view[at:])
+
+    def sync(self) -> None:
+        """On the disk for good. Raises DiskFull."""
+        with room():
+            os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Appender:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
