@@ -2,8 +2,8 @@
 
 For the probes of container engines, which ask every few seconds: it imports no more than it needs, so that asking costs some
 hundredths of a second of CPU. `web`: /healthz answers. `worker`: its last sign of life is young, whether or not the database
-answers (a restart would not mend that). `ready`: that sign reached the database, and the worker takes tasks. Without a word:
-the worker, where one has given a sign of life, else the web server.
+answers (a restart would not mend that). `ready`: the database has heard it too, and the worker takes tasks. Without a word: the
+worker, where one has given a sign of life, else the web server.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ def beat(pulse: Path, *, takes_tasks: bool) -> None:
     fresh.replace(pulse)
 
 
+def listening(pulse: Path) -> Path:
+    """The file that is there while the worker's Celery main listens for rings."""
+    return pulse.with_suffix(".listening")
+
+
 def worker(pulse: Path | None) -> str:
     """What is wrong with the worker; an empty string for nothing."""
     if pulse is None:
@@ -42,6 +47,8 @@ def ready(pulse: Path | None) -> str:
     wrong = worker(pulse)
     if wrong or pulse is None:
         return wrong
+    if not listening(pulse).exists():
+        return "The worker takes no tasks: its Celery main does not listen (yet)."
     return "" if pulse.read_text() == TAKES else "The worker takes no tasks: it ends, or the database does not know of it."
 
 

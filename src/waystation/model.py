@@ -81,7 +81,6 @@ class Task:
     wish: Wish | None
     goal: Goal | None
     undoable: bool
-    unique_key: str | None
     attempt: int
     crashes: int
     tries: int

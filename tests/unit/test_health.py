@@ -40,6 +40,8 @@ def test_it_is_ready_when_it_takes_tasks(pulse: Path) -> None:
     health.beat(pulse, takes_tasks=False)
     assert health.main(["ready"]) == 1
     health.beat(pulse, takes_tasks=True)
+    assert health.main(["ready"]) == 1
+    health.listening(pulse).touch()
     assert health.main(["ready"]) == 0
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from waystation import logs
 from waystation.engine.celery_app import TASK, broker_queue, make_app
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
+from waystation.health import listening
 from waystation.runner import Shop, hear
 from waystation.sdk.kind import Registry
 from waystation.settings import Settings
@@ -68,7 +69,12 @@ def build(settings: Settings) -> tuple[Celery, list[str]]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         shop()
 
+    def listens(**_: object) -> None:
+        if settings.pulse is not None:
+            listening(settings.pulse).touch()
+
     worker_process_init.connect(set_up, weak=False)
+    worker_ready.connect(listens, weak=False)
     return app, sorted({DEFAULT_QUEUE, *(kind.queue for kind in registry)})
 
 

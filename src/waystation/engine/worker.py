@@ -15,6 +15,7 @@ import structlog
 
 from waystation.engine.drain import VARIABLE, DrainPipe
 from waystation.engine.main import BUILT_IN, SUPERVISOR, WORKER
+from waystation.health import listening
 from waystation.settings import Settings
 
 log = structlog.get_logger("waystation.worker")
@@ -46,18 +47,23 @@ class Supervisor:
             signal.signal(number, self._asked)
         self._pid_file.parent.mkdir(parents=True, exist_ok=True)
         self._pid_file.write_text(f"{os.getpid()}\n")
-        celery, reaper = self._start("waystation.engine.main"), self._start("waystation.engine.reaping")
+        celery, reaper = self._start_celery(), self._start("waystation.engine.reaping")
         ready()
         while not self._end.wait(0.2):
             if celery.poll() is not None:
                 log.error("the Celery main has died", code=celery.returncode)
                 self._end.wait(AGAIN)
-                celery = self._start("waystation.engine.main")
+                celery = self._start_celery()
             if reaper.poll() is not None:
                 log.error("the reaper has died", code=reaper.returncode)
                 self._end.wait(AGAIN)
                 reaper = self._start("waystation.engine.reaping")
         return self._drain(celery, reaper)
+
+    def _start_celery(self) -> subprocess.Popen[bytes]:
+        if self._settings.pulse is not None:
+            listening(self._settings.pulse).unlink(missing_ok=True)  # until the new one does
+        return self._start("waystation.engine.main")
 
     def _start(self, module: str) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which drains the others.
