@@ -7,10 +7,10 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench sanitize bench-control crash clean
+.PHONY: help setup demo up test check docs bench sanitize bench-control crash lock image sbom compose-test clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment and install everything into it
 
@@ -55,6 +55,29 @@ bench-control: $(READY) ## how fast pause, stop, undo, terminate, rescue, submit
 
 crash: $(READY) ## imports and exports under ten minutes of kill -9, SIGSTOP and FLUSHALL, compared row by row (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.crash.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+
+# -- images and clusters: these need Docker, or kubectl and a cluster, on PATH; nothing above does
+DEPLOY := .venv-deploy
+TOOLS  := $(DEPLOY)/.ready
+LOCK    = $(DEPLOY)/bin/uv pip compile --quiet --python-version 3.13 --python-platform linux --generate-hashes --no-header
+
+$(TOOLS): deploy/image/tools.in
+	@$(PYTHON) -m venv $(DEPLOY) && $(DEPLOY)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+lock: $(TOOLS) ## renew what the image is made of: deploy/image/*.lock, with hashes
+	$(LOCK) --upgrade pyproject.toml --override deploy/image/without.txt --output-file deploy/image/requirements.lock
+	$(LOCK) --upgrade deploy/image/build.in --output-file deploy/image/build.lock
+	$(LOCK) --upgrade deploy/image/sbom.in --output-file deploy/image/sbom.lock
+
+image: ## build the image waystation:latest (Docker)
+	docker build --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) --tag waystation:latest .
+
+sbom: image ## write dist/waystation.cdx.json: all that is in the image, with licences and hashes (Docker)
+	docker build --file deploy/image/sbom.Dockerfile --output dist .
+
+compose-test: $(READY) ## the walk-through and an import under kills, restarts and a rolling re-create, on Compose (Docker, 5 minutes)
+	@$(BIN)/python -m tests.deploy.compose
 
 clean: ## remove the virtual environment and the caches (never the state folder)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/csvio/*.so
