@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench sanitize bench-control crash lock image sbom compose-test clean
+.PHONY: help setup demo up test check docs bench sanitize bench-control crash tus-test lock image sbom compose-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-control: $(READY) ## how fast pause, stop, undo, terminate, rescue, submit
 
 crash: $(READY) ## imports and exports under ten minutes of kill -9, SIGSTOP and FLUSHALL, compared row by row (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.crash.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+
+tus-test: $(READY) ## tuspy and tus-js-client send 1 GB over a connection that is cut three times (needs node and npm; MEGABYTES=)
+	@$(BIN)/python -m tests.tus.prove --megabytes $(or $(MEGABYTES),1000)
 
 # -- images and clusters: these need Docker, or kubectl and a cluster, on PATH; nothing above does
 DEPLOY := .venv-deploy
