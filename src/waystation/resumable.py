@@ -228,7 +228,6 @@ class Piece:
         self._database, self._seconds, self._file = database, seconds, file
         self._expected = checksum
         self._check = hashlib.new(checksum.algorithm) if checksum else None
-        self._before = (row.received, state.copy() if state is not None else None)
         self._at = row.received
         self._synced_at = time.monotonic()
         file.start(row.received)
@@ -261,7 +260,7 @@ class Piece:
         if self._check is None:
             self._sync()
         else:
-            self._at, self.hashed = self.row.received, self._before
+            self.hashed = (self.row.received, None)  # it has seen what does not count: all is hashed at the end
 
     def _sync(self) -> None:
         self._synced_at = time.monotonic()
