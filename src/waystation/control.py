@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from waystation import states
 from waystation.csvio.rejects import Reject, rejects_csv
 from waystation.errors import (
+    AlreadyUnderWay,
     DatabaseUnavailable,
     DatasetNotFound,
     IdempotencyKeyReused,
@@ -198,7 +199,7 @@ class Control:
     ) -> tuple[Task, bool]:
         """A new task, queued; with an idempotency key that was seen before, the task that it made then and False.
 
-        Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, and IdempotencyKeyReused.
+        Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, IdempotencyKeyReused and AlreadyUnderWay.
         """
         known = self.registry.get(kind)
         model = known.parse(params)
@@ -209,20 +210,23 @@ class Control:
                 return self._same(seen, asked), False
             if known.check_params is not None:
                 known.check_params(Looker(connection, self.files), model)
-            made = tasks.insert(
-                connection,
-                id=uuid4(),
-                kind=kind,
-                queue=known.queue,
-                priority=self._rank(connection, known, model) if priority is None else priority,
-                params=clean,
-                dataset=clean.get("dataset") if isinstance(clean.get("dataset"), str) else None,
-                undoable=known.undoable,
-                unit=known.unit,
-                created_by=actor,
-                idempotency_key=idempotency_key,
-                request_hash=asked,
-            )
+            unique_key = known.unique_key(model)
+            with _one_at_a_time(connection, kind, unique_key):
+                made = tasks.insert(
+                    connection,
+                    id=uuid4(),
+                    kind=kind,
+                    queue=known.queue,
+                    priority=self._rank(connection, known, model) if priority is None else priority,
+                    params=clean,
+                    dataset=clean.get("dataset") if isinstance(clean.get("dataset"), str) else None,
+                    undoable=known.undoable,
+                    unit=known.unit,
+                    unique_key=unique_key,
+                    created_by=actor,
+                    idempotency_key=idempotency_key,
+                    request_hash=asked,
+                )
             if made is None:  # the same key, at the same moment
                 assert idempotency_key is not None
                 seen = tasks.by_key(connection, idempotency_key)
@@ -239,7 +243,7 @@ class Control:
         return seen[0]
 
     def _rank(self, connection: Connection, kind: Kind, model: BaseModel) -> int:
-        return kind.rank_params(Looker(connection, self.files), model) if kind.rank_params else 0
+        return kind.rank_params(Looker(connection, self.files), model) if kind.rank_params else kind.priority
 
     def _hold_uploads(self, connection: Connection, task: Task) -> None:
         name = task.params.get("upload")
@@ -491,7 +495,8 @@ class Control:
                     params=changed,
                 )
                 take = isinstance(answer, states.Move) and answer.take
-                moved = self._by_force(connection, task, shift) if take else shift()
+                with _one_at_a_time(connection, task.kind, task.unique_key if fresh else None):
+                    moved = self._by_force(connection, task, shift) if take else shift()
                 if moved is None:
                     connection.commit()
                     continue
@@ -585,6 +590,22 @@ class Control:
             except psycopg.OperationalError:
                 return None
         return None
+
+
+@contextmanager
+def _one_at_a_time(connection: Connection, kind: str, unique_key: str | None) -> Iterator[None]:
+    """A write that may bring a task to life. Raises AlreadyUnderWay, naming the other, when one with its key is alive."""
+    if unique_key is None:
+        yield
+        return
+    try:
+        with connection.transaction():
+            yield
+    except psycopg.errors.UniqueViolation as error:
+        other = tasks.under_way(connection, kind, unique_key)
+        named = {"task_id": str(other.id), "task_status": states.task_status(other)} if other else {}
+        said = f": {other.id}, which is {states.task_status(other)}" if other else ", or was a moment ago"
+        raise AlreadyUnderWay(f"A task of kind {kind!r} for {unique_key!r} is under way{said}.", **named) from error
 
 
 def _refused(verb: Verb, task: Task, refusal: states.Refusal) -> VerbNotPossible:

@@ -270,6 +270,13 @@ class UploadLocked(WaystationError):
     remedy = "Wait until it has ended, or end it; a connection that has died is let go within a moment."
 
 
+class AlreadyUnderWay(WaystationError):
+    """Another task of this kind does the same, and has not ended yet."""
+
+    code, status, exit_code = "already-under-way", 409, 4
+    remedy = "Wait for the task that is named, or stop it; then ask again."
+
+
 class SchemaConflict(WaystationError):
     """A column of the file has another type than the dataset's column of that name."""
 
@@ -319,12 +326,29 @@ class AbortedOnError(TooManyRejects):
     remedy = "Mend the row that is named and upload the file again, or import with on_error=reject."
 
 
+class BadRow(WaystationError):
+    """A row of the uploaded file is wrong."""
+
+    code, status, exit_code = "bad-row", 422, 7
+    remedy = "Mend the line that is named and upload the file again; a kind may also pass over such rows (skip_bad=True)."
+
+
 # -- the task itself ---------------------------------------------------------------------------------------------------
 class KindFailed(WaystationError):
     """The kind's own code raised an error."""
 
     code, status, exit_code = "kind-failed", 500, 7
     remedy = "Mend what the error names, then retry: the task goes on from its checkpoint. Or stop it to take it back."
+
+
+class StepTooLong(WaystationError):
+    """A step of the kind took longer than it may: it did not yield."""
+
+    code, status, exit_code = "step-too-long", 500, 7
+    remedy = (
+        "Let the kind yield more often, since it can be paused and stopped at a yield only; or give it more time:"
+        ' @task("shop.rebuild", step_timeout=600). Then retry: the task goes on from its checkpoint.'
+    )
 
 
 class CrashLoop(WaystationError):

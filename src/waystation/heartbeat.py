@@ -30,17 +30,29 @@ class Heartbeat:
 
     When the lease is gone it waits a second; an attempt that still runs then is ended with its process, because it may hang
     in code that never yields. `leaving` is set by the attempt when it gives the lease up itself.
+
+    It also watches the steps: one that takes longer than `step_timeout` seconds is reported to `on_overdue`, which takes the
+    task away from it; then it is as if the lease were lost.
     """
 
     def __init__(
-        self, database: Database, task: UUID, attempt: int, settings: Settings, on_lost: Callable[[], None] | None
+        self,
+        database: Database,
+        task: UUID,
+        attempt: int,
+        settings: Settings,
+        on_lost: Callable[[], None] | None,
+        on_overdue: Callable[[], None] = lambda: None,
     ) -> None:
         self._database, self._task, self._attempt = database, task, attempt
         self._settings = settings
         self._on_lost = on_lost or exit_process
+        self._on_overdue = on_overdue
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{task}", daemon=True)
         self.leaving = False
+        self.step_timeout: float | None = None
+        self.step_began: float | None = None  # by the monotonic clock; None between steps
         self.seconds = 0.0  # spent in beats
 
     def start(self) -> None:
@@ -63,6 +75,10 @@ class Heartbeat:
                 if self.leaving:
                     continue
                 try:
+                    if self._overdue():
+                        self._on_overdue()
+                        self._end_process("a step took too long and goes on")
+                        return
                     if connection is None:
                         connection = self._database.connect(attempt_name(self._task, self._attempt), autocommit=True)
                     before = time.monotonic()
@@ -74,10 +90,19 @@ class Heartbeat:
                         connection.close()
                     connection = None
                     continue
-                if not alive and not self.leaving and not self._over.wait(GRACE) and not self.leaving:
-                    log.error("lease lost and the attempt goes on: ending the process")
-                    self._on_lost()
+                if not alive and not self.leaving:
+                    self._end_process("lease lost and the attempt goes on")
                     return
         finally:
             if connection is not None:
                 connection.close()
+
+    def _overdue(self) -> bool:
+        began, limit = self.step_began, self.step_timeout
+        return began is not None and limit is not None and time.monotonic() - began > limit
+
+    def _end_process(self, why: str) -> None:
+        """Unless the attempt goes quiet by itself within a moment."""
+        if not self._over.wait(GRACE) and not self.leaving:
+            log.error(f"{why}: ending the process")
+            self._on_lost()

@@ -81,6 +81,7 @@ class Task:
     wish: Wish | None
     goal: Goal | None
     undoable: bool
+    unique_key: str | None
     attempt: int
     crashes: int
     tries: int

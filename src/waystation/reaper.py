@@ -170,9 +170,10 @@ def _unless_locked(connection: Connection) -> Iterator[None]:
     try:
         yield
         connection.commit()
-    except psycopg.errors.LockNotAvailable as error:
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation) as error:
+        # UniqueViolation: an old task is to be taken back while a new one for the same thing is under way.
         connection.rollback()
-        log.info("put off: a lock is in the way", error=str(error).splitlines()[0])
+        log.info("put off: something is in the way", error=str(error).splitlines()[0])
 
 
 def rescue(connection: Connection, task: Task, *, cap: int, actor: str) -> Task | None:

@@ -11,20 +11,21 @@ from typing import Any
 
 import psycopg
 import structlog
+from pydantic import BaseModel
 
 from waystation import states
 from waystation.csvio.packing import Limits
-from waystation.errors import KindFailed, LeaseLost, WaystationError, crash_loop
+from waystation.errors import KindFailed, LeaseLost, StepTooLong, WaystationError, crash_loop
 from waystation.heartbeat import Heartbeat
 from waystation.model import Goal, JsonValue, State, Task
 from waystation.sdk.context import Context
 from waystation.sdk.kind import Kind, Registry, Run
 from waystation.sdk.result import Result
-from waystation.sdk.steps import Checkpoint, Finished, drive, plain
+from waystation.sdk.steps import Checkpoint, Finished, Left, drive, plain
 from waystation.settings import Settings
 from waystation.states import Event
 from waystation.storage import datasets, holdings, tasks
-from waystation.storage.db import Connection, Database, attempt_name, run
+from waystation.storage.db import Connection, Database, attempt_name, end_backends, run
 from waystation.storage.files import Files
 from waystation.storage.tasks import Held, NewEvent
 
@@ -90,12 +91,13 @@ class Attempt:
         self.shop, self.connection, self.task = shop, connection, task
         self.held = Held.of(task)
         self.began = self.last = time.monotonic()
-        self.saved_cursor = task.cursor
+        self.saved_cursor = task.cursor if task.state is State.RUNNING else task.revert_cursor
         self.looked = self.began
         self.control_seconds = 0.0  # spent in checkpoint, lease and wish statements
         self.waiting_priority: int | None = None
         self.better_waits_since: float | None = None
-        self.heartbeat = Heartbeat(shop.database, task.id, task.attempt, shop.settings, shop.exit_process)
+        self.in_its_place = False  # this writes for an attempt that hangs, and may wake
+        self.heartbeat = Heartbeat(shop.database, task.id, task.attempt, shop.settings, shop.exit_process, self._end_step)
         self.ctx = Context(
             task=task.id,
             attempt=task.attempt,
@@ -134,7 +136,7 @@ class Attempt:
             if self.held.result is None:
                 kind = self.shop.registry.get(self.task.kind)
                 params = kind.parse(self.task.params)
-                end = drive(kind.begin(kind.run, self.ctx, params, self.held.cursor), self._save)
+                end = self._drive(kind, kind.run, params, self.held.cursor)
                 if not isinstance(end, Finished) or not self._mark_finished(end.value):
                     return
             self._finish()
@@ -144,6 +146,47 @@ class Attempt:
             if self.connection.broken or self.connection.closed:
                 raise psycopg.OperationalError("the connection is gone") from error
             self._fail(error)
+
+    def _drive(self, kind: Kind, function: Run, params: BaseModel, cursor: JsonValue) -> Finished | Left:
+        """Step by step, each within the kind's time for a step."""
+        beat = self.heartbeat
+
+        def save(point: Checkpoint) -> bool:
+            beat.step_began = None
+            try:
+                return self._save(point)
+            finally:
+                beat.step_began = time.monotonic()
+
+        beat.step_timeout, beat.step_began = kind.step_timeout, time.monotonic()
+        try:
+            return drive(kind.begin(function, self.ctx, params, cursor), save)
+        finally:
+            beat.step_began = None
+
+    def _end_step(self) -> None:
+        """The heartbeat says that a step takes too long. It can't be interrupted: the task is taken from it, and ended or given
+        back in its place, as if the step had raised StepTooLong."""
+        name = attempt_name(self.task.id, self.task.attempt)
+        with self.shop.database.connect(name) as connection:
+            end_backends(connection, name)  # what the step holds is let go of; it can commit no more
+            late = Attempt(self.shop, connection, self.task)
+            late.in_its_place = True
+            late._fail_in_its_place()
+
+    def _fail_in_its_place(self) -> None:
+        kind = self.shop.registry.get(self.task.kind)
+        try:
+            self._read_again()
+            h = self.held
+            done, at = (h.done, h.cursor) if h.state is State.RUNNING else (h.revert_done, h.revert_cursor)
+            error = StepTooLong(f"A step did not yield within {kind.step_timeout:g} s: {h.unit} {done}, cursor {at}.")
+            if self.held.state is State.RUNNING:
+                self._fail(error)
+            elif self._give_up_undo(error):
+                self._write(Event.RELEASE)
+        except LeaseLost:
+            log.warning("lease lost")
 
     def _take_back(self) -> None:
         kind = self.shop.registry.find(self.task.kind)
@@ -166,9 +209,11 @@ class Attempt:
 
     def _undo(self, kind: Kind, steps: Run) -> bool:
         """Run the kind's own undo; False when it was left before its end."""
+        if self.held.tries >= UNDO_TRIES:  # its last try was ended from outside
+            return True
         try:
             params = kind.parse(self.task.params)
-            end = drive(kind.begin(steps, self.ctx, params, self.held.revert_cursor), self._save)
+            end = self._drive(kind, steps, params, self.held.revert_cursor)
         except LeaseLost:
             raise
         except Exception as error:
@@ -210,12 +255,13 @@ class Attempt:
         else:
             self._measure(point)
             h.cursor = h.cursor if cursor is None else cursor
-            h.total = h.total if point.total is None else point.total
+            total = self.ctx.total if point.total is None else point.total
+            h.total = h.total if total is None else total
             h.unit = point.unit or h.unit
             h.phase = point.phase or h.phase
-        h.counts = {**h.counts, **point.counts}
+        h.counts = {**h.counts, **self.ctx.counts, **point.counts}
         if cursor is not None and cursor != self.saved_cursor:
-            h.crashes, self.saved_cursor = 0, cursor
+            h.crashes, h.tries, self.saved_cursor = 0, 0, cursor
         h.files = self.ctx.save_files()
         why, delay = self._reason_to_leave(self.ctx.take_delay(), keep_slot=point.keep_slot)
         return self._write(Event.RELEASE if why else None, delay=delay, why=why) is None
@@ -302,7 +348,7 @@ class Attempt:
     def _advance(self, move: states.Move | None, why: str | None, delay: float | None, *, look: bool) -> tasks.Advanced | None:
         """The guarded UPDATE with its lines of the timeline, ready to be committed; None if somebody was first."""
         held = self.held
-        if move is not None and move.event in (Event.RELEASE, Event.PAUSE):
+        if move is not None and move.event in (Event.RELEASE, Event.PAUSE) and not self.in_its_place:
             # Given back of its own will: the next attempt may go on in the same files.
             held = replace(held, files={name: {**f, "released": True} for name, f in held.files.items()})
         if move is not None and move.event is Event.REVERT:
@@ -351,6 +397,7 @@ class Attempt:
         """
         facts = plain(value, "result") if value is not None else {}
         self.held.result = facts if isinstance(facts, dict) else {"value": facts}
+        self.held.counts = {**self.held.counts, **self.ctx.counts}
         self.held.files = self.ctx.save_files()
         if self.held.files:
             return self._write(None) is None
@@ -408,8 +455,15 @@ class Attempt:
         }
 
     def _fail(self, error: Exception) -> None:
-        self.connection.rollback()
         self._read_again()
+        kind = self.shop.registry.find(self.task.kind)
+        retry = kind.retry if kind is not None else None
+        if retry is not None and retry.meant(error) and self.held.tries < retry.times:
+            self.held.tries += 1
+            delay = retry.delay(self.held.tries)
+            why = f"{type(error).__name__}: {error}; try {self.held.tries} of {retry.times} comes in {delay:.3g} s."
+            self._write(Event.RELEASE, delay=delay, why=why)
+            return
         if isinstance(error, WaystationError):
             problem = error.problem()
         else:

@@ -28,7 +28,7 @@ class ExportParams(BaseModel):
     format: Literal["csv"] = Field("csv", description="Form of the file.")
 
 
-@task("export", undoable=True, unit="rows")
+@task("export", undoable=True, unit="rows", step_timeout=3600)
 def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None = None) -> Steps:
     """Export a dataset's rows of a range of dates to a CSV file."""
     low = params.from_.isoformat() if params.from_ else None

@@ -41,7 +41,7 @@ class ImportParams(BaseModel):
     dry_run: bool = Field(False, description="Check the file and publish nothing.")
 
 
-@task("import", undoable=True, changeable=("max_errors",), unit="bytes")
+@task("import", undoable=True, changeable=("max_errors",), unit="bytes", step_timeout=3600)
 def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None = None) -> Steps:
     """Import a CSV file into a dataset."""
     upload = ctx.upload(params.upload)

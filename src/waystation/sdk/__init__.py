@@ -2,6 +2,8 @@
 
 from waystation.sdk.context import Context
 from waystation.sdk.kind import Kind, Look, task
+from waystation.sdk.retry import Retry
+from waystation.sdk.rows import Row
 from waystation.sdk.steps import Checkpoint, Steps
 
-__all__ = ["Checkpoint", "Context", "Kind", "Look", "Steps", "task"]
+__all__ = ["Checkpoint", "Context", "Kind", "Look", "Retry", "Row", "Steps", "task"]

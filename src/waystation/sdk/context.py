@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, TypeVar
 from uuid import UUID
 
 from waystation.csvio.packing import Limits
-from waystation.errors import UploadNotFound, WrongKind
+from waystation.errors import BadRow, UploadNotFound, WrongKind
 from waystation.model import Column, Dataset, JsonValue, Upload
 from waystation.sdk.batches import BatchWriter, Listing
 from waystation.sdk.result import Result
+from waystation.sdk.rows import Place, Row, items_of, rows_of
+from waystation.sdk.steps import Checkpoint
 from waystation.storage import datasets, staging, uploads
 from waystation.storage.db import Connection
 from waystation.storage.files import Files, Spool
+
+T = TypeVar("T")
 
 
 class Context:
@@ -45,6 +49,9 @@ class Context:
         self._results: dict[str, Result] = {}
         self._logs: list[tuple[str, dict[str, JsonValue]]] = []
         self._delay: float | None = None
+        self._place: Place | None = None
+        self.total: int | None = None  # how much there is to do in all, where the checkpoints do not say
+        self.counts: dict[str, int] = {}  # numbers to show beside the progress, where the checkpoints do not say
 
     # -- for the author
     @property
@@ -53,6 +60,40 @@ class Context:
         if self._db is None:
             raise WrongKind("There is no database here: play() runs a kind without one.")
         return self._db
+
+    def rows(
+        self, upload: UUID, cursor: JsonValue = None, *, delimiter: str | None = None, skip_bad: bool = False
+    ) -> Iterator[Row]:
+        """The records of an uploaded CSV after `cursor`, as dicts by column; `yield ctx.checkpoint()` keeps the place.
+
+        skip_bad: leave out records that are wrong, noted in the timeline and counted as `skipped`; else BadRow names the line.
+        """
+
+        def skipped(bad: BadRow, number: int) -> None:
+            self.counts["skipped"] = number
+            self.log(f"skipped a row: {bad.detail}")
+
+        found = self.upload(upload)
+        with self.open_upload(upload) as source:
+            note = skipped if skip_bad else None
+            for row, self._place in rows_of(source, found.size, cursor, delimiter=delimiter, skipped=note):
+                yield row
+
+    def each(self, items: Iterable[T], cursor: JsonValue = None) -> Iterator[T]:
+        """The items after the first `cursor` ones, in an order that is always the same; `yield ctx.checkpoint()` keeps the
+        place."""
+        for item, self._place in items_of(items, cursor):
+            yield item
+
+    def checkpoint(self, **counts: int) -> Checkpoint:
+        """The checkpoint after the row or item that `rows` or `each` gave last; `counts` are shown beside the progress."""
+        if self._place is None:
+            raise WrongKind(
+                "ctx.checkpoint() has no place to keep: nothing came from ctx.rows(…) or ctx.each(…) yet.",
+                remedy="Go through the work with one of these, or yield Checkpoint(cursor=…, done=…).",
+            )
+        at = self._place
+        return Checkpoint(at.cursor, done=at.done, total=at.total, counts=counts)
 
     def log(self, text: str, **data: JsonValue) -> None:
         """A line for the task's timeline, kept with the next checkpoint."""

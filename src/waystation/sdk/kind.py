@@ -16,10 +16,14 @@ from pydantic import BaseModel, ValidationError
 from waystation.errors import InvalidParams, KindNotFound, WrongKind
 from waystation.model import Dataset, JsonValue, KindInfo, Upload
 from waystation.sdk.context import Context
+from waystation.sdk.form import must_be_steps, params_of
+from waystation.sdk.retry import Retry
 from waystation.sdk.steps import Steps
 
 Run = Callable[..., Steps]
+STEP_TIMEOUT = 60.0  # seconds that a step may take, unless its kind says otherwise
 _NAME = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+_QUEUE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$")
 
 
 class Look(Protocol):
@@ -50,13 +54,21 @@ class Kind:
         undoable: bool = False,
         changeable: Iterable[str] = (),
         queue: str = "default",
+        priority: int = 0,
         unit: str = "steps",
+        retry: Retry | None = None,
+        step_timeout: float = STEP_TIMEOUT,
+        unique: str | Callable[[Any], object] | None = None,
     ) -> None:
         if not _NAME.match(name) or len(name) > 60:
             raise WrongKind(f"{name!r} is no name for a kind: use words of a-z, 0-9 and _, joined by dots.")
+        if not _QUEUE.match(queue):
+            raise WrongKind(f"Kind {name!r}: {queue!r} is no name for a queue: use letters, digits, _ and -.")
+        if step_timeout <= 0:
+            raise WrongKind(f"Kind {name!r}: step_timeout must be more than 0 seconds.")
         self.name = name
         self.run = function
-        self.params = _params_of(name, function)
+        self.params = params_of(name, function)
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self.undo_steps: Run | None = None
         self.check_params: Check | None = None
@@ -64,13 +76,19 @@ class Kind:
         self.undoable = undoable
         self.changeable = tuple(changeable)
         self.queue = queue
+        self.priority = priority
         self.unit = unit
+        self.retry = retry
+        self.step_timeout = step_timeout
+        self.unique = unique
+        if isinstance(unique, str) and unique not in self.params.model_fields:
+            raise WrongKind(f"Kind {name!r}: unique names {unique!r}, which is no parameter of it.")
         if unknown := set(self.changeable) - set(self.params.model_fields):
             raise WrongKind(f"Kind {name!r}: changeable names {sorted(unknown)}, which are no parameters of it.")
 
     def undo(self, function: Run) -> Run:
         """Decorator: these steps take back what the kind did; its tasks can be undone."""
-        _must_be_generator(self.name, function)
+        must_be_steps(self.name, function)
         self.undo_steps = function
         self.undoable = True
         return function
@@ -81,7 +99,7 @@ class Kind:
         return function
 
     def rank(self, function: Rank) -> Rank:
-        """Decorator: the priority of a task whose request names none; more is sooner, and 0 is the usual."""
+        """Decorator: the priority of a task whose request names none, by its parameters."""
         self.rank_params = function
         return function
 
@@ -97,6 +115,13 @@ class Kind:
             said = "; ".join(f"{f['field']}: {f['problem']}" for f in fields)
             raise InvalidParams(f"The parameters of {self.name!r} are not right: {said}.", fields=fields) from error
 
+    def unique_key(self, params: BaseModel) -> str | None:
+        """What no two unfinished tasks of this kind may have in common; None: nothing."""
+        if self.unique is None:
+            return None
+        value = getattr(params, self.unique) if isinstance(self.unique, str) else self.unique(params)
+        return str(value)[:500]
+
     def begin(self, function: Run, ctx: Context, params: BaseModel, cursor: JsonValue) -> Steps:
         """Start the kind's steps (or its undo's) from a cursor; without one, from the default of the function itself."""
         return function(ctx, params, *(() if cursor is None else (cursor,)))
@@ -107,7 +132,16 @@ class Kind:
 
 
 def task(
-    name: str, *, undoable: bool = False, changeable: Iterable[str] = (), queue: str = "default", unit: str = "steps"
+    name: str,
+    *,
+    undoable: bool = False,
+    changeable: Iterable[str] = (),
+    queue: str = "default",
+    priority: int = 0,
+    unit: str = "steps",
+    retry: Retry | None = None,
+    step_timeout: float = STEP_TIMEOUT,
+    unique: str | Callable[[Any], object] | None = None,
 ) -> Callable[[Run], Kind]:
     """Make a kind of a generator function `(ctx: Context, params: Model, cursor = …) -> Steps`.
 
@@ -115,29 +149,28 @@ def task(
     undoable: all that the kind leaves are batches and result files, which Waystation takes back by itself. A kind with
     effects of its own says how by `@name.undo` instead.
     changeable: parameters that a retry may change. unit: what `done` and `total` count.
+    queue: where its tasks wait; `waystation worker` answers all queues of the kinds it knows. priority: of a task whose request
+    names none; more is sooner.
+    retry: which errors are worth another try; without it an error fails the task.
+    step_timeout: seconds within which it must yield. A step that takes longer is ended and its task fails: between two yields
+    nobody can pause or stop it.
+    unique: a parameter's name, or a function of the parameters: no two unfinished tasks of the kind may have the same.
     Raises WrongKind at once for a function that is not written so.
     """
-    return lambda function: Kind(name, function, undoable=undoable, changeable=changeable, queue=queue, unit=unit)
-
-
-def _must_be_generator(name: str, function: Callable[..., Any]) -> None:
-    if not inspect.isgeneratorfunction(function):
-        called = getattr(function, "__name__", str(function))
-        raise WrongKind(f"Kind {name!r}: {called!r} is not a generator function; it must yield Checkpoint(…).")
-    if len(inspect.signature(function).parameters) != 3:
-        raise WrongKind(f"Kind {name!r}: its function takes (ctx, params, cursor) and nothing else.")
-
-
-def _params_of(name: str, function: Callable[..., Any]) -> type[BaseModel]:
-    _must_be_generator(name, function)
-    second = list(inspect.signature(function).parameters)[1]
-    try:
-        found = typing.get_type_hints(function).get(second)
-    except NameError as error:
-        raise WrongKind(f"Kind {name!r}: the types of its function can't be resolved: {error}.") from error
-    if not (isinstance(found, type) and issubclass(found, BaseModel)):
-        raise WrongKind(f"Kind {name!r}: annotate its second parameter with a pydantic model.")
-    return found
+    if not isinstance(name, str):
+        raise WrongKind("@task stands without a name.")
+    return lambda function: Kind(
+        name,
+        function,
+        undoable=undoable,
+        changeable=changeable,
+        queue=queue,
+        priority=priority,
+        unit=unit,
+        retry=retry,
+        step_timeout=step_timeout,
+        unique=unique,
+    )
 
 
 class Registry:
@@ -158,8 +191,11 @@ class Registry:
         for name in [*modules, *sorted({e.value for e in entry_points(group="waystation.kinds")})]:
             try:
                 module = importlib.import_module(name)
-            except ImportError as error:
-                raise WrongKind(f"The module {name!r} of WAYSTATION_KINDS can't be imported: {error}.") from error
+            except WrongKind:
+                raise
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                raise WrongKind(f"The module {name!r} of WAYSTATION_KINDS can't be imported: {why}.") from error
             for value in vars(module).values():
                 if isinstance(value, Kind):
                     registry.add(value)

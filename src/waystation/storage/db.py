@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString, cast
@@ -39,6 +40,7 @@ class Database:
         self.lock_timeout = lock_timeout
         self._size = pool
         self._pool: ConnectionPool[Connection] | None = None
+        self._opening = threading.Lock()
 
     def connect(self, name: str, *, idle_timeout: float = 600, autocommit: bool = False, lock_timeout: float = 0) -> Connection:
         """A connection of its own, shown as `name` in pg_stat_activity; the caller closes it. Timeouts are in seconds, 0
@@ -59,24 +61,25 @@ class Database:
     @property
     def pool(self) -> ConnectionPool[Connection]:
         """The process's pool, opened at first use so that a fork before it does no harm."""
-        if self._pool is None:
-            self._pool = ConnectionPool(
-                self.url,
-                connection_class=cast("type[Connection]", psycopg.Connection),
-                kwargs={
-                    "row_factory": dict_row,
-                    "application_name": "ws:web",
-                    "connect_timeout": 5,
-                    "options": f"{_OPTIONS} -c idle_in_transaction_session_timeout=30000"
-                    f" -c lock_timeout={int(self.lock_timeout * 1000)}",
-                },
-                min_size=0,
-                max_size=self._size,
-                timeout=5,
-                max_idle=60,
-                check=ConnectionPool.check_connection,
-                open=True,
-            )
+        with self._opening:  # the first requests may come together
+            if self._pool is None:
+                self._pool = ConnectionPool(
+                    self.url,
+                    connection_class=cast("type[Connection]", psycopg.Connection),
+                    kwargs={
+                        "row_factory": dict_row,
+                        "application_name": "ws:web",
+                        "connect_timeout": 5,
+                        "options": f"{_OPTIONS} -c idle_in_transaction_session_timeout=30000"
+                        f" -c lock_timeout={int(self.lock_timeout * 1000)}",
+                    },
+                    min_size=0,
+                    max_size=self._size,
+                    timeout=5,
+                    max_idle=60,
+                    check=ConnectionPool.check_connection,
+                    open=True,
+                )
         return self._pool
 
     @contextmanager

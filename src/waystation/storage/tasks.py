@@ -48,11 +48,15 @@ def insert(
     dataset: str | None,
     undoable: bool,
     unit: str,
+    unique_key: str | None = None,
     created_by: str,
     idempotency_key: str | None,
     request_hash: str,
 ) -> Task | None:
-    """A new queued task; None when its idempotency key is taken."""
+    """A new queued task; None when its idempotency key is taken.
+
+    Raises psycopg.errors.UniqueViolation when a task with its unique key is under way.
+    """
     return _maybe(
         one(
             connection,
@@ -65,6 +69,7 @@ def insert(
             dataset=dataset,
             undoable=undoable,
             unit=unit,
+            unique_key=unique_key,
             created_by=created_by,
             idempotency_key=idempotency_key,
             request_hash=request_hash,
@@ -81,6 +86,11 @@ def by_key(connection: Connection, key: str) -> tuple[Task, str] | None:
     """The task that an idempotency key made, with the hash of what was asked."""
     row = one(connection, SQL["by_key"], key=key)
     return (_task(row), row["request_hash"]) if row else None
+
+
+def under_way(connection: Connection, kind: str, unique_key: str) -> Task | None:
+    """The unfinished task of this kind that has the unique key."""
+    return _maybe(one(connection, SQL["under_way"], kind=kind, key=unique_key))
 
 
 def version(connection: Connection, id: UUID) -> int | None:

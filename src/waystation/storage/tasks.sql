@@ -2,9 +2,10 @@
 
 -- A new task waits; it is claimed once its transaction is committed.
 -- name: insert
-INSERT INTO tasks (id, kind, queue, priority, params, dataset, state, undoable, unit, created_by, idempotency_key, request_hash)
-VALUES (%(id)s, %(kind)s, %(queue)s, %(priority)s::int, %(params)s, %(dataset)s, 'queued', %(undoable)s, %(unit)s, %(created_by)s,
-        %(idempotency_key)s, %(request_hash)s)
+INSERT INTO tasks (id, kind, queue, priority, params, dataset, state, undoable, unit, unique_key, created_by, idempotency_key,
+        request_hash)
+VALUES (%(id)s, %(kind)s, %(queue)s, %(priority)s::int, %(params)s, %(dataset)s, 'queued', %(undoable)s, %(unit)s,
+        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *
 
@@ -15,6 +16,11 @@ SELECT * FROM tasks WHERE id = %(id)s
 -- The task that an Idempotency-Key made, and what was asked then.
 -- name: by_key
 SELECT * FROM tasks WHERE idempotency_key = %(key)s
+
+-- The unfinished task of a kind that has this key; the states are those of the index.
+-- name: under_way
+SELECT * FROM tasks
+WHERE kind = %(kind)s AND unique_key = %(key)s AND state IN ('queued', 'running', 'paused', 'reverting')
 
 -- The version alone, for whoever waits for a change.
 -- name: version

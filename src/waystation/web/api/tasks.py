@@ -8,6 +8,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from waystation.errors import (
+    AlreadyUnderWay,
     IdempotencyKeyReused,
     InvalidParams,
     InvalidRequest,
@@ -59,7 +60,7 @@ def list_tasks() -> ResponseReturnValue:
     body=Submission,
     example={"kind": "generate", "params": {"rows": 1000}},
     headers={**KEY_HEADER, **ACTOR_HEADER},
-    errors=(KindNotFound, InvalidParams, IdempotencyKeyReused, MalformedBody),
+    errors=(KindNotFound, InvalidParams, IdempotencyKeyReused, AlreadyUnderWay, MalformedBody),
 )
 def submit() -> ResponseReturnValue:
     """Start a task of one of the kinds that GET /kinds lists, with the parameters that its JSON Schema asks for."""
