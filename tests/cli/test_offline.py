@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cli.running import run
 from waystation.cli import cli
+from waystation.errors import DatabaseUnavailable
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -81,3 +83,16 @@ def test_an_address_that_is_none() -> None:
     done = run("tasks", "--url", "ftp://example")
     assert done.returncode == 6
     assert "http://HOST:PORT" in done.stderr
+
+
+def test_migrate_waits_for_a_database_and_says_so(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        where = f"host=127.0.0.1 port={nobody.getsockname()[1]} dbname=x user=x"
+        done = run(
+            "migrate", "--wait", "0.5", DATABASE_URL=where, REDIS_URL="redis://127.0.0.1:1", WAYSTATION_HOME=str(tmp_path)
+        )
+    assert done.returncode == DatabaseUnavailable.exit_code
+    assert "Waiting for it" in done.stderr
+    assert "Error: The database does not answer" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -6,15 +6,19 @@ import contextlib
 import os
 import signal
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from waystation.cli.session import Session, local, shared_options
-from waystation.errors import NotFound, PortTaken
+from waystation.errors import DatabaseUnavailable, NotFound, PortTaken
 from waystation.settings import Settings
 from waystation.ties import tie_to
 
+T = TypeVar("T")
 HINTS = """
 Try, in another terminal (with {activate}):
 
@@ -146,9 +150,10 @@ def _drain(home: Path) -> int:
 
 
 @click.command()
+@click.option("--wait", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait for the database to answer.")
 @shared_options
 @local
-def migrate(session: Session) -> None:
+def migrate(session: Session, wait: float) -> None:
     """Bring the database up to date.
 
     `up`, `web` and `worker` do it by themselves; this is for a step of its own in a deploy.
@@ -157,10 +162,25 @@ def migrate(session: Session) -> None:
     from waystation.wiring import open_house
 
     with open_house(session.settings, migrating=False) as house:
-        applied = apply(house.database)
+        applied = _patiently(lambda: apply(house.database), wait)
     if session.as_json:
         session.json({"applied": applied})
     session.say("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
+
+
+def _patiently(ask: Callable[[], T], patience: float) -> T:
+    """What it answers, asked anew each second while the database does not. Raises DatabaseUnavailable after `patience` s."""
+    until, told = time.monotonic() + patience, False
+    while True:
+        try:
+            return ask()
+        except DatabaseUnavailable as error:
+            if time.monotonic() >= until:
+                raise
+            if not told:
+                click.echo(f"{error.detail} Waiting for it, {patience:g} s at most.", err=True)
+                told = True
+        time.sleep(1)
 
 
 @click.command()

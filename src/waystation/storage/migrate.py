@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 
+import psycopg
 from psycopg import sql
 
-from waystation.errors import SchemaTooNew, WaystationError
+from waystation.errors import DatabaseUnavailable, SchemaTooNew, WaystationError
 from waystation.storage.db import Connection, Database, every, one, run
 
 _LOCK = 0x57A7  # the migration lock's key among PostgreSQL's advisory locks
@@ -64,8 +65,15 @@ def pending(connection: Connection) -> list[Migration]:
 
 
 def migrate(database: Database) -> list[str]:
-    """Bring the database up to date; the names of what was applied. Safe to call from many processes at once."""
-    with database.connect("ws:migrate", autocommit=True) as connection:
+    """Bring the database up to date; the names of what was applied. Safe to call from many processes at once.
+
+    Raises DatabaseUnavailable, SchemaTooNew, MigrationChanged.
+    """
+    try:
+        opened = database.connect("ws:migrate", autocommit=True)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"The database does not answer: {str(error).splitlines()[0]}") from error
+    with opened as connection:
         run(connection, "SELECT pg_advisory_lock(%(key)s)", key=_LOCK)
         run(connection, "CREATE SCHEMA IF NOT EXISTS waystation")
         run(

@@ -1,8 +1,13 @@
 #!/bin/sh -eu
-# Make each secret of the Compose project once: random, in a volume that only its containers see. To use one of your own, put it
-# there before the first start; to change one, remove its files and the servers' data, or change it in the servers too.
-cd "${1:?usage: secrets.sh FOLDER}"
-umask 022 # three different users read them; who can open the volume at all is root on this machine
+# secrets.sh FOLDER: make each secret that Waystation's servers need, random, as files; what is there already is kept.
+#
+# Compose runs it at its first start, into a volume that only its containers see. For the demo on Kubernetes run it yourself:
+#   deploy/secrets.sh deploy/kubernetes/overlays/demo/secrets
+# To use a password of your own, put it there first. To change one later, change it in its server too.
+folder=${1:?usage: secrets.sh FOLDER}
+[ -d "$folder" ] || mkdir -m 700 "$folder"
+cd "$folder"
+umask 022 # in a volume three different users read them; the folder says who comes so far
 
 put() { # put FILE: standard input becomes FILE, whole or not at all
   cat >".$1" && mv ".$1" "$1"

@@ -1,0 +1,139 @@
+"""`make compose-test`: Waystation on Compose as a user has it, under kills, restarts and a rolling re-create.
+
+It needs a Docker engine and Compose on PATH (`docker compose`, or the older `docker-compose`), and takes some five minutes. It
+works in a project of its own, on a free port, and removes it at the end; a project of yours is not touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.deploy.drive import Service, need, people, run, same_rows, say, timed, walk_through
+from tests.support import wait_until
+
+PROJECT = "waystation-test"
+TAG = "compose-test"
+
+
+class Compose:
+    """The Compose project of this run."""
+
+    def __init__(self, port: int) -> None:
+        docker = need("docker", "make compose-test needs a Docker engine.")
+        run([docker, "info"], quiet=False)
+        new = subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
+        self.program = [docker, "compose"] if new else [need("docker-compose", "neither is `docker compose` there.")]
+        self.wait = ["--wait"] if new else []  # the older one waits for what depends_on names, and no more
+        self.env = {
+            **os.environ,
+            "COMPOSE_PROJECT_NAME": PROJECT,
+            "WAYSTATION_PORT": str(port),
+            "WAYSTATION_TAG": TAG,
+        }
+
+    def __call__(self, *words: str, timeout: float = 600, quiet: bool = False) -> str:
+        return run([*self.program, *words], timeout=timeout, env=self.env, quiet=quiet)
+
+    def up(self, *words: str) -> None:
+        self("up", "--detach", *self.wait, *words)
+
+    def ids(self, service: str) -> list[str]:
+        """The containers of a service, as they run now."""
+        return self("ps", "--quiet", service).split()
+
+
+def sizes() -> str:
+    """The image's size, and how much of it is ours: what lies above the base image."""
+    whole = int(run(["docker", "image", "inspect", "--format", "{{.Size}}", f"waystation:{TAG}"]))
+    base = int(run(["docker", "image", "inspect", "--format", "{{.Size}}", "python:3.13-slim"]))
+    return f"{whole / 1e6:.0f} MB, {(whole - base) / 1e6:.0f} MB of it above this machine's python:3.13-slim"
+
+
+def crash(compose: Compose, container: str) -> None:
+    """SIGKILL to all processes of a container, as a machine without memory would; its restart policy acts."""
+    subprocess.run(["docker", "exec", container, "sh", "-c", "kill -9 -1"], capture_output=True, check=False)
+    started = run(["docker", "inspect", "--format", "{{.State.StartedAt}}", container])
+    say(f"worker container {container[:12]} killed by -9 (its start before: {started.strip()})")
+
+
+def under_attack(compose: Compose, service: Service, source: Path, rows: int) -> None:
+    """An import during which a worker is killed, two more come, and broker and database are restarted."""
+    upload = service.client.upload(source, dataset="attacked")["task_id"]
+    service.reached(upload, rows // 20)
+    crash(compose, compose.ids("worker")[0])
+    compose("up", "--detach", "--no-recreate", "--scale", "worker=3")
+    wait_until(lambda: len(compose.ids("worker")) == 3, 60)
+    service.reached(upload, rows // 4)
+    compose("restart", "redis")
+    say("redis restarted")
+    service.reached(upload, rows // 3)
+    compose("restart", "postgres")
+    say("postgres restarted")
+    task = service.until(upload, "succeeded")
+    say(f"the import of {rows:,} rows succeeded at attempt {task['attempt']}: {' '.join(service.story(upload))}")
+    assert service.rows("attacked") == rows
+    same_rows(service, "attacked", source)
+
+
+def re_created(compose: Compose, service: Service, source: Path, rows: int) -> None:
+    """An import during which every worker and the web server are made anew, as a deploy does."""
+    upload = service.client.upload(source, dataset="deployed")["task_id"]
+    service.reached(upload, rows // 20)
+    compose.up("--force-recreate", "--no-deps", "--scale", "worker=3", "worker", "web")
+    task = service.until(upload, "succeeded")
+    story = service.story(upload)
+    say(f"re-created during an import: attempt {task['attempt']}: {' '.join(story)}")
+    assert "interrupted" in story, "the worker was to give its task back, and not to lose it"
+    assert service.rows("deployed") == rows
+    same_rows(service, "deployed", source)
+
+
+def main() -> None:
+    """The whole run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of each import (1,000,000)")
+    rows = parser.parse_args().rows
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    compose = Compose(port)
+    folder = Path(tempfile.mkdtemp(prefix="ws-compose-"))
+    service = Service(f"http://127.0.0.1:{port}", folder)
+    compose("down", "--volumes", "--timeout", "1")
+    try:
+        with timed("docker compose build"):
+            compose("build")
+        say(f"image: {sizes()}")
+        with timed("up -d --wait from nothing (an empty database included)"):
+            compose.up()
+            service.ready()
+        walk_through(service, rows // 5)
+        source = people(folder / "people.csv", rows)
+        under_attack(compose, service, source, rows)
+        compose("stop")
+        with timed("start again after stop"):
+            compose("start")
+            service.ready()
+        assert service.rows("attacked") == rows
+        same_rows(service, "attacked", source)
+        re_created(compose, service, source, rows)
+        say("compose-test: everything held")
+    except BaseException:
+        print(compose("ps", "--all", quiet=True))
+        print(compose("logs", "--tail", "80", quiet=True))
+        raise
+    finally:
+        compose("down", "--volumes", "--timeout", "30", quiet=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    left = run(["docker", "volume", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}"])
+    assert not left.strip(), f"volumes are left: {left}"
+
+
+if __name__ == "__main__":
+    main()
