@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -40,10 +40,12 @@ from waystation.model import (
     Dataset,
     Goal,
     Health,
+    Holds,
     JsonValue,
     KindInfo,
     Limit,
     Page,
+    Sample,
     State,
     Task,
     TaskFilter,
@@ -226,6 +228,7 @@ class Control:
                     created_by=actor,
                     idempotency_key=idempotency_key,
                     request_hash=asked,
+                    label=self._label(connection, clean),
                 )
             if made is None:  # the same key, at the same moment
                 assert idempotency_key is not None
@@ -244,6 +247,13 @@ class Control:
 
     def _rank(self, connection: Connection, kind: Kind, model: BaseModel) -> int:
         return kind.rank_params(Looker(connection, self.files), model) if kind.rank_params else kind.priority
+
+    def _label(self, connection: Connection, params: Mapping[str, JsonValue]) -> str | None:
+        """What people call the task: the name of the file that it was given."""
+        with suppress(ValueError):  # a kind of somebody's own may call something else `upload`
+            if params.get("upload") and (sent := uploads.get(connection, UUID(str(params["upload"])))):
+                return sent.name
+        return None
 
     def _hold_uploads(self, connection: Connection, task: Task) -> None:
         name = task.params.get("upload")
@@ -316,6 +326,16 @@ class Control:
         """Tasks by (kind, state)."""
         with self.database.transaction() as connection:
             return tasks.counts(connection)
+
+    def open_counts(self) -> dict[State, int]:
+        """How many tasks there are in each state that somebody may want to do something about."""
+        with self.database.transaction() as connection:
+            return tasks.open_counts(connection)
+
+    def samples(self, task_id: UUID | str) -> list[Sample]:
+        """How far a task was from time to time while it ran."""
+        with self.database.transaction() as connection:
+            return tasks.samples(connection, self._get(connection, task_id).id)
 
     def kinds(self) -> list[KindInfo]:
         """The kinds that this process knows."""
@@ -400,6 +420,14 @@ class Control:
         with self.database.transaction() as connection:
             dataset = self._dataset(connection, name)
             return [c.name for c in dataset.columns], datasets.preview(connection, dataset, limit)
+
+    def holds(self, task_id: UUID | str) -> Holds:
+        """What a task has brought about so far, for whoever wants to know before taking it back."""
+        with self.database.transaction() as connection:
+            task = self._get(connection, task_id)
+            kind = self.registry.find(task.kind)
+            held = datasets.holds(connection, task)
+            return replace(held, own_undo=kind is not None and kind.undo_steps is not None)
 
     # -- what a task gives
     def result(self, task_id: UUID | str) -> ResultFile:

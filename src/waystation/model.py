@@ -111,6 +111,7 @@ class Task:
     worker: str | None
     message: str | None
     version: int
+    label: str | None = None  # what people call it: the name of the file that they sent
 
     @property
     def held(self) -> bool:
@@ -162,13 +163,24 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """How far a task was at some moment: `done` units in its own unit, by the attempt of this number."""
+
+    at: datetime
+    attempt: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks: every field that is set must fit."""
+    """Which tasks: every field that is set must fit. `search` is looked for in the label, kind, dataset, actor and id."""
 
     state: State | None = None
     kind: str | None = None
     dataset: str | None = None
     created_by: str | None = None
+    search: str | None = None
+    ids: tuple[UUID, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +282,25 @@ class UnfinishedUpload:
     created_by: str
     created_at: datetime
     expires_at: datetime  # unless more bytes come before
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a task has brought about so far, and what would be left of its dataset without it.
+
+    `rows` are those of its batch (staged, or published); `rows_after` and `batches_after` what readers would see without it,
+    `rows_now` what they see; `readers` the unfinished exports that read it. `own_undo`: its kind has steps that take back
+    effects outside Waystation.
+    """
+
+    task: Task
+    batch: Batch | None = None
+    rows: int = 0
+    rows_now: int = 0
+    rows_after: int = 0
+    batches_after: int = 0
+    readers: int = 0
+    own_undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Reaper:
             with self.database.connect("ws:reaper", lock_timeout=LOCK_TIMEOUT, idle_timeout=LEADER_IDLE) as connection:
                 self._rescue(connection)
                 self._ring(connection)
+                self._sample(connection)
                 if sweep:
                     for part in (self._retire, self._drop_unread, self._sweep_uploads, self._sweep_files):
                         part(connection)
@@ -101,6 +102,11 @@ class Reaper:
                 if not self.bell.ring(queue):
                     return
 
+    # -- history
+    def _sample(self, connection: Connection) -> None:
+        with _unless_locked(connection):
+            tasks.sample(connection)
+
     # -- retention
     def _retire(self, connection: Connection) -> None:
         for task in tasks.past_retention(connection, self.settings.retention_days * 86400):
@@ -108,6 +114,7 @@ class Reaper:
             with _unless_locked(connection):
                 self._retire_one(connection, task)
         workers.forget(connection, FORGET_WORKER)
+        tasks.forget_samples(connection, self.settings.retention_days * 86400)
         connection.commit()
 
     def _retire_one(self, connection: Connection, task: Task) -> None:

@@ -63,10 +63,10 @@ class Served:
             connection.close()
 
     @contextmanager
-    def listen(self, **headers: str) -> Iterator[http.client.HTTPResponse]:
+    def listen(self, path: str = "/events", **headers: str) -> Iterator[http.client.HTTPResponse]:
         """A live stream."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("GET", "/events", headers=headers)
+        connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         try:
             yield response
@@ -79,3 +79,20 @@ def rss(process: psutil.Process) -> int:
     """The most memory that a process has ever used, in kB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
+def next_event(stream: http.client.HTTPResponse) -> dict[str, str]:
+    """The next event of a stream, comments and retry times passed over."""
+    event: dict[str, str] = {}
+    while True:
+        line = stream.readline().decode()
+        assert line, "the stream has ended"
+        name, _, value = line.rstrip("\n").partition(": ")
+        if name == "data" and name in event:
+            event[name] += f"\n{value}"
+        elif name:
+            event[name] = value
+        elif "data" in event:
+            return event
+        else:
+            event = {}

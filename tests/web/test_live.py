@@ -10,23 +10,9 @@ import psutil
 import pytest
 
 from tests.support import wait_until
-from tests.web.serving import Serve, Served, rss
+from tests.web.serving import Serve, Served, next_event, rss
+from waystation.model import Verb
 from waystation.wiring import House
-
-
-def next_event(stream: http.client.HTTPResponse) -> dict[str, str]:
-    """The next event of a stream, comments and retry times passed over."""
-    event: dict[str, str] = {}
-    while True:
-        line = stream.readline().decode()
-        assert line, "the stream has ended"
-        name, _, value = line.rstrip("\n").partition(": ")
-        if name:
-            event[name] = value
-        elif "data" in event:
-            return event
-        else:
-            event = {}
 
 
 def test_one_line_when_ready_and_a_clean_end(serve_it: Serve) -> None:
@@ -172,3 +158,35 @@ def test_an_upload_beyond_the_limit_is_refused_before_it_is_read(serve_it: Serve
     status, said = served.ask("POST", "/tasks/upload", b"a,b\n" + b"1,2\n" * 500, {"Content-Type": "text/csv"})
     assert (status, said["code"]) == (413, "too-large")
     assert not list(house.files.uploads.iterdir())
+
+
+def test_a_list_s_stream_carries_its_rows_and_says_which_fit(house: House, serve_it: Serve) -> None:
+    served = serve_it()
+    old, _ = house.control.submit("generate", {"rows": 1}, actor="ada")
+    with served.listen(f"/live?state=queued&low={old.seq + 1}") as stream:
+        task, _ = house.control.submit("generate", {"rows": 10}, actor="ada")
+        heard = [next_event(stream)]
+        while heard[-1]["event"] != "fits":
+            heard.append(next_event(stream))
+        assert heard[-1]["data"] == str(task.id)
+        rows = "".join(e["data"] for e in heard[:-1])
+        assert f'hx-target="#row-{task.id}"' in rows
+        assert str(old.id) not in rows  # below the rows that the page shows
+        house.control.act(Verb.STOP, task.id, actor="ada")
+        later = next_event(stream)
+        assert later["event"] == "parts"
+        assert "stopped" in later["data"]
+
+
+def test_a_task_s_stream_carries_its_head_and_its_timeline(house: House, serve_it: Serve) -> None:
+    served = serve_it()
+    other, _ = house.control.submit("generate", {"rows": 1}, actor="ada")
+    task, _ = house.control.submit("generate", {"rows": 10}, actor="ada")
+    with served.listen(f"/live/{task.id}") as stream:
+        next_event(stream)  # it is new itself
+        house.control.act(Verb.STOP, other.id, actor="bob")
+        house.control.act(Verb.STOP, task.id, actor="bob", reason="enough")
+        parts = next_event(stream)["data"]
+        assert 'hx-target="#head"' in parts
+        assert "enough" in parts
+        assert str(other.id) not in parts

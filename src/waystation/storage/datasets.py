@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from waystation.errors import SchemaConflict
-from waystation.model import SQL_TYPES, Batch, Column, Dataset
+from waystation.model import SQL_TYPES, Batch, Column, Dataset, Holds, Task
 from waystation.storage.db import Connection, Row, every, one, run
 from waystation.storage.queries import load
 from waystation.storage.staging import batch_of, parts_of
@@ -45,23 +45,43 @@ def every_dataset(connection: Connection) -> list[Dataset]:
 
 def batches(connection: Connection, name: str) -> list[Batch]:
     """The batches of a dataset, staged ones first, then the latest published."""
-    return [
-        Batch(
-            id=r["id"],
-            dataset=r["dataset"],
-            task=r["task"],
-            mode=r["mode"],
-            state=r["state"],
-            columns=tuple(Column.of(c) for c in r["columns"]),
-            rows=r["rows"],
-            created_at=r["created_at"],
-            published_at=r["published_at"],
-            undone_at=r["undone_at"],
-            visible=r["visible"],
-            created_by=r["created_by"],
-        )
-        for r in every(connection, SQL["batches"], name=name)
-    ]
+    return [_batch(r) for r in every(connection, SQL["batches"], name=name)]
+
+
+def _batch(row: Row) -> Batch:
+    return Batch(
+        id=row["id"],
+        dataset=row["dataset"],
+        task=row["task"],
+        mode=row["mode"],
+        state=row["state"],
+        columns=tuple(Column.of(c) for c in row["columns"]),
+        rows=row["rows"],
+        created_at=row["created_at"],
+        published_at=row["published_at"],
+        undone_at=row["undone_at"],
+        visible=row["visible"],
+        created_by=row["created_by"],
+    )
+
+
+def holds(connection: Connection, task: Task) -> Holds:
+    """What a task holds in datasets, and what would be left without it."""
+    row = one(connection, SQL["held_by"], task=task.id)
+    if row is None or row["state"] in ("undone", "dropped"):
+        return Holds(task)
+    dataset = get(connection, row["dataset"])
+    after = one(connection, SQL["without"], name=row["dataset"], batch=row["id"])
+    assert after is not None
+    return Holds(
+        task,
+        batch=_batch(row),
+        rows=row["rows"] if row["state"] == "published" else row["rows_so_far"],
+        rows_now=dataset.rows if dataset else 0,
+        rows_after=after["rows"],
+        batches_after=after["batches"],
+        readers=row["readers"],
+    )
 
 
 # -- publish and undo --------------------------------------------------------------------------------------------------

@@ -35,6 +35,24 @@ FROM batches b JOIN tasks t ON t.id = b.task
 WHERE b.dataset = %(name)s AND b.mode <> 'dry_run'
 ORDER BY b.publish_no DESC NULLS FIRST, b.id DESC
 
+-- The batch that a task made, with its rows so far, and who reads it.
+-- name: held_by
+SELECT b.*, t.created_by, EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached) AS visible,
+    (SELECT coalesce(sum(c.good), 0)::bigint FROM chunks c WHERE c.batch = b.id) AS rows_so_far,
+    (SELECT count(*) FROM pins WHERE pins.batch = b.id) AS readers
+FROM batches b JOIN tasks t ON t.id = b.task WHERE b.task = %(task)s
+
+-- What readers would see of a dataset if one of its batches were not there.
+-- name: without
+WITH live AS (
+    SELECT id, publish_no, mode, rows FROM batches
+    WHERE dataset = %(name)s AND state = 'published' AND id <> %(batch)s::bigint
+), first AS (
+    SELECT coalesce(max(publish_no) FILTER (WHERE mode = 'replace'), 0) AS publish_no FROM live
+)
+SELECT count(*) AS batches, coalesce(sum(live.rows), 0)::bigint AS rows FROM live, first
+WHERE live.publish_no >= first.publish_no
+
 -- Which parts readers should see, and which they do: visible are the batches not undone, from the last replace on.
 -- name: visibility
 WITH live AS (

@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from waystation import states
-from waystation.model import Event, Goal, JsonValue, Situation, State, Task, TaskFilter, Wish
+from waystation.model import Event, Goal, JsonValue, Sample, Situation, State, Task, TaskFilter, Wish
 from waystation.storage.db import Connection, Row, attempt_name, every, one, run
 from waystation.storage.queries import load
 
@@ -52,6 +52,7 @@ def insert(
     created_by: str,
     idempotency_key: str | None,
     request_hash: str,
+    label: str | None = None,
 ) -> Task | None:
     """A new queued task; None when its idempotency key is taken.
 
@@ -73,6 +74,7 @@ def insert(
             created_by=created_by,
             idempotency_key=idempotency_key,
             request_hash=request_hash,
+            label=label,
         )
     )
 
@@ -109,6 +111,34 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
     return {(r["kind"], r["state"]): r["number"] for r in every(connection, SQL["counts"])}
 
 
+def open_counts(connection: Connection) -> dict[State, int]:
+    """How many tasks are in each state that somebody may want to do something about."""
+    wanted = [s.value for s in State if s not in states.FINAL or s is State.FAILED]
+    return {State(r["state"]): r["number"] for r in every(connection, SQL["open_counts"], states=wanted)}
+
+
+SAMPLE_LEAST = 2.0  # seconds between two samples of a young task
+SAMPLE_SHARE = 120  # and of an old one: its age by this
+
+
+def sample(connection: Connection) -> None:
+    """Note how far each running task is."""
+    run(connection, SQL["sample"], least=SAMPLE_LEAST, share=SAMPLE_SHARE)
+
+
+def samples(connection: Connection, task: UUID) -> list[Sample]:
+    """How far a task was from time to time, oldest first."""
+    return [Sample(r["at"], r["attempt"], r["done"]) for r in every(connection, SQL["samples"], task=task)]
+
+
+def forget_samples(connection: Connection, seconds: float) -> None:
+    """Drop samples that are older than so many seconds."""
+    run(connection, SQL["forget_samples"], seconds=seconds)
+
+
+SEARCHED = 100_000  # the newest tasks, which a search looks at
+
+
 def select(
     connection: Connection, which: TaskFilter, *, status: str | None = None, before: int | None = None, limit: int = 50
 ) -> list[Task]:
@@ -119,6 +149,14 @@ def select(
         if (value := getattr(which, name)) is not None:
             wheres.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)))
             values[name] = str(value)
+    if which.ids is not None:
+        wheres.append(sql.SQL("id = ANY(%(ids)s)"))
+        values["ids"] = list(which.ids)
+    if which.search:
+        wheres.append(sql.SQL("concat_ws(' ', label, kind, dataset, created_by, id) ILIKE %(search)s"))
+        wheres.append(sql.SQL("seq > (SELECT max(seq) FROM tasks) - %(searched)s::bigint"))
+        values["search"] = f"%{_like(which.search)}%"
+        values["searched"] = SEARCHED
     if status is not None:
         fit = [
             (s, w, g)
@@ -140,6 +178,11 @@ def select(
         sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wheres)) if wheres else sql.SQL("")
     )
     return [_task(r) for r in every(connection, query, **values)]
+
+
+def _like(text: str) -> str:
+    """A text that LIKE takes word for word."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def claim(connection: Connection, *, queue: str, lease: float, worker: str, message: str) -> Task | None:

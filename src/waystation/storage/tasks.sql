@@ -3,9 +3,9 @@
 -- A new task waits; it is claimed once its transaction is committed.
 -- name: insert
 INSERT INTO tasks (id, kind, queue, priority, params, dataset, state, undoable, unit, unique_key, created_by, idempotency_key,
-        request_hash)
+        request_hash, label)
 VALUES (%(id)s, %(kind)s, %(queue)s, %(priority)s::int, %(params)s, %(dataset)s, 'queued', %(undoable)s, %(unit)s,
-        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash)s)
+        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash, label)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *
 
@@ -33,6 +33,26 @@ SELECT * FROM tasks WHERE updated_at > %(since)s ORDER BY updated_at LIMIT %(lim
 -- How many tasks there are in each state, by kind.
 -- name: counts
 SELECT kind, state, count(*) AS number FROM tasks GROUP BY kind, state
+
+-- How many tasks of each state are not done with, for the list's chips.
+-- name: open_counts
+SELECT state, count(*) AS number FROM tasks WHERE state = ANY(%(states)s) GROUP BY state
+
+-- How far each running task is. The older a task is, the farther apart its samples lie.
+-- name: sample
+INSERT INTO samples (task, at, attempt, done)
+SELECT t.id, clock_timestamp(), t.attempt, t.done
+FROM tasks t LEFT JOIN LATERAL (SELECT max(s.at) AS at FROM samples s WHERE s.task = t.id) last ON true
+WHERE t.lease_until IS NOT NULL AND t.state = 'running'
+  AND coalesce(clock_timestamp() - last.at >= greatest(make_interval(secs => %(least)s), (clock_timestamp() - t.started_at) / %(share)s), true)
+
+-- The samples of a task, oldest first.
+-- name: samples
+SELECT at, attempt, done FROM samples WHERE task = %(task)s ORDER BY at
+
+-- Samples of tasks that ended long ago.
+-- name: forget_samples
+DELETE FROM samples WHERE at < clock_timestamp() - make_interval(secs => %(seconds)s)
 
 -- Claims are taken one at a time, so that limits are exact. Whoever stands still with this lock loses it.
 -- name: claim_lock

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from waystation.web import current, guards, page, problems
-from waystation.web.api import catalog, limits, outcome, probes, reference, stream, tasks, transfer, uploads
+from waystation.web.api import asking, catalog, limits, outcome, probes, reference, stream, tasks, transfer, uploads
 from waystation.web.openapi import document
 from waystation.web.operations import Operation, Room
 from waystation.wiring import House
@@ -16,6 +16,7 @@ ROOMS: tuple[Room, ...] = (
     transfer.room,
     uploads.room,
     tasks.room,
+    asking.room,
     outcome.room,
     stream.room,
     catalog.room,

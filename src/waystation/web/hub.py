@@ -27,6 +27,7 @@ CATCH_UP = timedelta(seconds=10)  # what a listener gets that names no place: ch
 GLANCE = 0.5  # seconds after which a waiting stream looks whether the process is ending
 
 Changes = Callable[[datetime], list[Task]]
+Write = Callable[[list[Task], datetime | None], str]
 
 
 class Listener:
@@ -90,9 +91,18 @@ class Hub:
         return len(self._listeners)
 
     def stream(
-        self, listener: Listener, gone: Callable[[], bool] = lambda: False, *, longest: float = LONGEST
+        self,
+        listener: Listener,
+        gone: Callable[[], bool] = lambda: False,
+        *,
+        write: Write | None = None,
+        longest: float = LONGEST,
     ) -> Iterator[str]:
-        """The text of one stream, until it has lasted `longest` seconds, its reader is `gone`, or the process ends."""
+        """The text of one stream, until it has lasted `longest` seconds, its reader is `gone`, or the process ends.
+
+        `write` makes the message of changed tasks; it may find that there is nothing to tell. Without it they are sent as JSON.
+        """
+        write = write or message
         end = time.monotonic() + longest
         sent = spoke = time.monotonic() - EVERY
         try:
@@ -100,9 +110,10 @@ class Hub:
             while not self.ending and time.monotonic() < end and not gone():
                 tasks, mark = self._take(listener, not_before=sent + EVERY)
                 now = time.monotonic()
-                if tasks:
+                said = write(tasks, mark) if tasks else ""
+                if said:
                     sent = spoke = now
-                    yield message(tasks, mark)
+                    yield said
                 elif now - spoke >= HEARTBEAT:
                     spoke = now
                     yield ": alive\n\n"
@@ -160,8 +171,12 @@ class Hub:
 def message(tasks: list[Task], mark: datetime | None) -> str:
     """One event with all changed tasks; its id is the time up to which everything has been sent."""
     data = json.dumps([TaskOut.of(t).model_dump(mode="json") for t in tasks], separators=(",", ":"))
-    id = f"id: {int(mark.timestamp() * 1_000_000)}\n" if mark else ""
-    return f"{id}event: tasks\ndata: {data}\n\n"
+    return f"{place(mark)}event: tasks\ndata: {data}\n\n"
+
+
+def place(mark: datetime | None) -> str:
+    """The line of an event that says up to which time everything has been sent."""
+    return f"id: {int(mark.timestamp() * 1_000_000)}\n" if mark else ""
 
 
 def _add(listener: Listener, task: Task) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import date
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -60,6 +61,11 @@ class ListQuery(Input):
     kind: str | None = Field(None, description="Its kind, such as import.")
     dataset: str | None = Field(None, description="The dataset that it works on.")
     created_by: str | None = Field(None, description="Who submitted it.")
+    search: str | None = Field(
+        None,
+        max_length=200,
+        description="A piece of its file's name, kind, dataset, actor or id; looked for in the newest 100,000 tasks.",
+    )
     limit: int = Field(50, ge=1, le=500, description="Tasks a page.")
     cursor: str | None = Field(
         None, pattern="^[0-9a-z]{1,12}$", description="Where the page begins: from `next` of the page before."
@@ -67,7 +73,9 @@ class ListQuery(Input):
 
     def filter(self) -> TaskFilter:
         """The part that chooses tasks."""
-        return TaskFilter(state=self.state, kind=self.kind, dataset=self.dataset, created_by=self.created_by)
+        return TaskFilter(
+            state=self.state, kind=self.kind, dataset=self.dataset, created_by=self.created_by, search=self.search
+        )
 
 
 class ShowQuery(Input):
@@ -121,6 +129,8 @@ class ManyFilter(Input):
     kind: str | None = None
     dataset: str | None = None
     created_by: str | None = None
+    search: str | None = Field(None, max_length=200)
+    ids: tuple[UUID, ...] | None = Field(None, max_length=1000, description="These tasks and no others.")
 
 
 class ManyRequest(Input):

@@ -38,7 +38,8 @@ def prefers_page() -> bool:
 def answer(error: errors.WaystationError) -> Response:
     """The error as a response, with Retry-After where waiting helps."""
     if prefers_page():
-        said = make_response(render_template("problem.html", error=error))
+        page = "problem_part.html" if "HX-Request" in request.headers else "problem.html"
+        said = make_response(render_template(page, error=error))
     else:
         said = jsonify(error.problem())
         said.mimetype = "application/problem+json"

@@ -44,6 +44,7 @@ class TaskOut(Shape):
     task_id: str
     self_url: str
     kind: str
+    label: str | None = Field(description="What people call it: the name of the file that was sent, if one was.")
     status: str = Field(description="What people see: state, or pausing, stopping, terminating, undoing.")
     state: str
     wish: str | None = Field(description="What was asked and is not met yet: pause, stop or terminate.")
@@ -77,6 +78,7 @@ class TaskOut(Shape):
             task_id=str(task.id),
             self_url=url,
             kind=task.kind,
+            label=task.label,
             status=task_status(task),
             state=task.state.value,
             wish=task.wish.value if task.wish else None,
@@ -168,6 +170,23 @@ class RejectList(Shape):
     """Some of the refused rows, in the order of the file."""
 
     rejects: list[RejectRow]
+
+
+class ConsequenceOut(Shape):
+    """What a verb would do to a task."""
+
+    verb: str
+    possible: bool = Field(description="It can be done now, and would change something.")
+    takes_back: bool = Field(description="Work is lost by it.")
+    sentences: list[str] = Field(description="What follows, in words.")
+
+
+class RateOut(Shape):
+    """How fast a task was, from one moment to the next."""
+
+    unit: str = Field(description="What is counted a second: rows, bytes, …")
+    at: list[datetime] = Field(description="Moments, oldest first.")
+    rate: list[float | None] = Field(description="Units a second up to each moment; null where it stood still before it.")
 
 
 class OutcomeOut(Shape):

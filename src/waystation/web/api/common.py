@@ -44,9 +44,10 @@ def submitted(task: Task, created: bool) -> Response:
 
 
 def back(otherwise: str = "/") -> Response:
-    """To the page of ours whose form sent this request."""
+    """To the page of ours whose form sent this request; not to one that only asked whether it should."""
     came = urlsplit(request.headers.get("Referer", ""))
     ours = came.netloc.lower() == request.host.lower() and came.path.startswith("/") and not came.path.startswith("//")
+    ours = ours and not came.path.endswith("/ask")
     target = f"{came.path}?{came.query}" if ours and came.query else came.path if ours else otherwise
     response = redirect(target, 303)
     assert isinstance(response, Response)

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from waystation.errors import TooManyStreams
 from waystation.web import current
+from waystation.web.hub import Write
 from waystation.web.operations import Answer, Room
 
 room = Room("stream", __name__)
@@ -26,9 +27,14 @@ room = Room("stream", __name__)
 def listen() -> ResponseReturnValue:
     """Server-sent events: at most one a second, each with all tasks that changed. The stream ends after some minutes; a
     listener that comes again with Last-Event-ID (as browsers do) misses nothing, but may see a change twice."""
+    return streamed()
+
+
+def streamed(write: Write | None = None) -> Response:
+    """The stream of this request, with each message written by `write` (see Hub.stream). Raises TooManyStreams."""
     hub = current.hub()
     listener = hub.join(current.house().settings.sse_clients, request.headers.get("Last-Event-ID"))
-    response = Response(hub.stream(listener, _gone()), mimetype="text/event-stream")
+    response = Response(hub.stream(listener, _gone(), write=write), mimetype="text/event-stream")
     response.call_on_close(lambda: hub.leave(listener))  # also when the stream never began
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from flask import render_template, request
+from flask import request
 from flask.typing import ResponseReturnValue
 
 from waystation.errors import (
@@ -18,6 +18,7 @@ from waystation.errors import (
     UnknownVerb,
 )
 from waystation.model import TaskFilter, Verb
+from waystation.states import task_status
 from waystation.web import current, guards
 from waystation.web.api.common import (
     ACCEPTED,
@@ -32,6 +33,7 @@ from waystation.web.api.common import (
 )
 from waystation.web.inputs import ListQuery, ManyRequest, ShowQuery, Submission, VerbRequest, body, query
 from waystation.web.operations import Answer, Room
+from waystation.web.pages import live, one
 from waystation.web.problems import prefers_page
 from waystation.web.shapes import OutcomeOut, Outcomes, TaskList, TaskOut, task_url
 
@@ -90,7 +92,9 @@ def verbs() -> ResponseReturnValue:
     asked = body(ManyRequest)
     which = TaskFilter(**asked.filter.model_dump())
     if which == TaskFilter():
-        raise InvalidRequest("`filter` is empty.", remedy="Name at least one of state, kind, dataset and created_by.")
+        raise InvalidRequest(
+            "`filter` is empty.", remedy="Name at least one of state, kind, dataset, created_by, search and ids."
+        )
     done = current.control().act_many(asked.verb, which, actor=current.actor(), reason=asked.reason, limit=asked.limit)
     outcomes = [
         OutcomeOut(
@@ -120,7 +124,7 @@ def show(task_id: str) -> ResponseReturnValue:
     control = current.control()
     task = control.wait(task_id, asked.version, asked.wait) if asked.wait else control.get(task_id)
     if prefers_page():
-        return render_template("task.html", task=TaskOut.of(task), events=control.events(task.id))
+        return one.page(task)
     return json_of(TaskOut.of(task))
 
 
@@ -130,6 +134,8 @@ def _act(task_id: str, verb: str) -> ResponseReturnValue:
         raise UnknownVerb(f"There is no verb {verb[:40]!r}.")
     asked = body(VerbRequest)
     task = current.control().act(Verb(verb), task_id, actor=current.actor(), reason=asked.reason, params=asked.params)
+    if request.method == "POST" and live.wants_parts():
+        return live.acted([task], f"{task.label or task.kind}: {task_status(task)}.")
     return back(task_url(task)) if request.method == "POST" and prefers_page() else json_of(TaskOut.of(task))
 
 

@@ -1,0 +1,159 @@
+"""Pieces of pages that change while people look: each is rendered once for all who see it, and morphed into place."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from flask import Flask, Response, current_app, request
+from jinja2 import Environment
+
+from waystation.control import Control
+from waystation.model import Task, TaskFilter
+from waystation.states import task_status
+from waystation.web import current
+from waystation.web.hub import place
+from waystation.web.problems import prefers_page
+from waystation.web.shapes import TaskOut
+
+_NAME = "waystation.pieces"
+_GLANCE = 1.0  # seconds for which the numbers beside the filters hold
+_KEPT = 2000  # rows kept rendered
+
+
+class Pieces:
+    """Renders pieces, outside of requests too; one for each process."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._rows: dict[UUID, tuple[int, str]] = {}
+        self._lock = threading.Lock()
+        self._glance: tuple[float, str] = (0.0, "")
+
+    def part(self, target: str, name: str, *values: object, swap: str = "outerMorph") -> str:
+        """The macro `name` of parts.html as what takes the place of the element `target`, wherever a page has it."""
+        made = getattr(self._env.get_template("parts.html").module, name)(*values)
+        return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{made}</hx-partial>\n'
+
+    def row(self, task: Task) -> str:
+        """The row of a task in a list, rendered once for each of its versions."""
+        known = self._rows.get(task.id)
+        if known is None or known[0] != task.version:
+            known = task.version, self.part(f"row-{task.id}", "row", TaskOut.of(task))
+            if len(self._rows) >= _KEPT:
+                self._rows.clear()
+            self._rows[task.id] = known
+        return known[1]
+
+    def glance(self, control: Control) -> str:
+        """The numbers beside the filters, and whether a worker is there: asked once a second for all who look."""
+        with self._lock:
+            if time.monotonic() - self._glance[0] >= _GLANCE:
+                counts = control.open_counts()
+                made = "".join(self.part(f"n-{s.value}", "chip_count", s.value, n) for s, n in counts.items())
+                made += self.part("crew", "crew", control.workers())
+                self._glance = time.monotonic(), made
+            return self._glance[1]
+
+    def said(self, text: str) -> str:
+        """A sentence for whoever pressed a button."""
+        return self.part("said", "said", text)
+
+
+def install(app: Flask) -> None:
+    """Give the app its pieces."""
+    app.extensions[_NAME] = Pieces(app.jinja_env)
+
+
+def pieces() -> Pieces:
+    """The pieces of the current app."""
+    found = current_app.extensions[_NAME]
+    assert isinstance(found, Pieces)
+    return found
+
+
+class ListView:
+    """One open list: which tasks it may show, and what its stream tells of their changes."""
+
+    def __init__(self, which: TaskFilter, status: str | None, low: int, high: int | None) -> None:
+        self._which, self._status, self._low, self._high = which, status, low, high
+        self._pieces, self._control, self._told = pieces(), current.control(), ""
+
+    def write(self, tasks: list[Task], mark: datetime | None) -> str:
+        """The message: the rows that changed, and which tasks fit the filter (a row that is not there yet is news)."""
+        near = [t for t in tasks if t.seq >= self._low and (self._high is None or t.seq <= self._high)]
+        text = "".join(self._pieces.row(t) for t in near)
+        glance = self._pieces.glance(self._control)
+        if glance != self._told:
+            text, self._told = text + glance, glance
+        out = event("parts", text, mark) if text else ""
+        if self._high is None and (fitting := [str(t.id) for t in near if self._fits(t)]):
+            out += event("fits", " ".join(fitting), mark)
+        return out
+
+    def _fits(self, task: Task) -> bool:
+        w = self._which
+        return (
+            (w.state is None or task.state is w.state)
+            and (self._status is None or task_status(task) == self._status)
+            and all(
+                wanted is None or wanted == found
+                for wanted, found in ((w.kind, task.kind), (w.dataset, task.dataset), (w.created_by, task.created_by))
+            )
+            and (not w.search or w.search.lower() in _searched(task))
+        )
+
+
+def _searched(task: Task) -> str:
+    return " ".join(str(v) for v in (task.label or "", task.kind, task.dataset or "", task.created_by, task.id)).lower()
+
+
+class TaskView:
+    """One open page of a task."""
+
+    def __init__(self, task: Task) -> None:
+        self._id, self._last = task.id, 0
+        self._pieces, self._control = pieces(), current.control()
+
+    def write(self, tasks: list[Task], mark: datetime | None) -> str:
+        """The message: its head, and what happened since."""
+        task = next((t for t in tasks if t.id == self._id), None)
+        if task is None:
+            return ""
+        text = task_parts(self._pieces, task)
+        events = self._control.events(task.id)
+        if events and events[-1].id != self._last:
+            self._last = events[-1].id
+            text += self._pieces.part("story", "story", events) + self._pieces.part("log", "log", events)
+        return event("parts", text, mark)
+
+
+def task_parts(made: Pieces, task: Task) -> str:
+    """What changes on a task's own page with each checkpoint."""
+    out = TaskOut.of(task)
+    return made.part("head", "head", out) + made.part("outcome", "outcome", out) + made.part("facts", "task_facts", out)
+
+
+def event(name: str, text: str, mark: datetime | None) -> str:
+    """A server-sent event, whose data may have several lines."""
+    data = "".join(f"data: {line}\n" for line in text.splitlines() if line.strip())
+    return f"{place(mark)}event: {name}\n{data}\n"
+
+
+def wants_parts() -> bool:
+    """A script of ours asks, which puts pieces into the page that is open."""
+    return prefers_page() and "HX-Request" in request.headers
+
+
+def acted(tasks: Iterable[Task], said: str) -> Response:
+    """The answer to a button: what became of the tasks, wherever the page shows them, and a sentence."""
+    made = pieces()
+    text = made.said(said)
+    for task in tasks:
+        text += made.row(task)
+        if request.headers.get("HX-Current-URL", "").partition("?")[0].endswith(str(task.id)):
+            text += task_parts(made, task)
+    return Response(text, mimetype="text/html")

@@ -1,0 +1,79 @@
+"""Numbers, sizes, times and progress as people say them: what the page and the sentences of the API share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from waystation.web.shapes import TaskOut
+
+THIN = "\u202f"  # a narrow space that no line breaks at
+
+
+def facts(task: TaskOut) -> list[str]:
+    """How far a task is, in a few words each; of an ended one only how many rows came of it."""
+    p = task.progress
+    begun = p.done or task.state in ("running", "reverting")
+    rows = task.counts["good"] if "good" in task.counts else (task.result or {}).get("rows")
+    said: list[str] = []
+    if p.percent is not None and begun and not task.complete:
+        said.append(f"{p.percent:.0f}{THIN}%")
+    if rows is not None:
+        said.append(count(rows, "row"))
+    elif p.done and not task.complete:
+        said.append(f"{number(p.done)} {p.unit}")
+    if p.rate:
+        said.append(rate(p.rate, p.unit))
+    if p.eta is not None:
+        said.append(f"{seconds(p.eta)} left")
+    return said
+
+
+def number(value: float | None) -> str:
+    """12,345 with thin spaces; nothing for nothing."""
+    return "" if value is None else f"{value:,.0f}".replace(",", THIN)
+
+
+def count(value: int, noun: str) -> str:
+    """1 row, 2 rows."""
+    return f"{number(value)} {noun}" if value == 1 else f"{number(value)} {noun}s"
+
+
+def amount(value: int | None, unit: str) -> str:
+    """So much of a unit: 12.3 MB, or 1 200 rows."""
+    if value is None:
+        return ""
+    return size(value) if unit == "bytes" else f"{number(value)} {unit}"
+
+
+def rate(value: float, unit: str) -> str:
+    """So much a second."""
+    return f"{size(round(value))}/s" if unit == "bytes" else f"{number(value)} {unit}/s"
+
+
+def size(value: int | None) -> str:
+    """Bytes as people say them."""
+    if value is None:
+        return ""
+    amount = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def moment(value: datetime | None) -> str:
+    """A time in UTC, to the second."""
+    return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def seconds(value: float | None) -> str:
+    """A duration as people say it."""
+    if value is None:
+        return ""
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
