@@ -5,7 +5,7 @@
 INSERT INTO tasks (id, kind, queue, priority, params, dataset, state, undoable, unit, unique_key, created_by, idempotency_key,
         request_hash, label)
 VALUES (%(id)s, %(kind)s, %(queue)s, %(priority)s::int, %(params)s, %(dataset)s, 'queued', %(undoable)s, %(unit)s,
-        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash, label)s)
+        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash)s, %(label)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *
 
