@@ -229,7 +229,6 @@ class Control:
                     idempotency_key=idempotency_key,
                     request_hash=asked,
                     label=self._label(connection, clean),
-                    label=self._label(connection, clean),
                 )
             if made is None:  # the same key, at the same moment
                 assert idempotency_key is not None
