@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from waystation.cli.people import write_people
-from waystation.client import Client, TaskJson
+from waystation.client import Client, Task
 
 FLAT = 1.25  # how much more memory the larger file may take
 ROW = 100  # bytes of an average row
@@ -89,7 +89,7 @@ def up(home: Path) -> Iterator[tuple[int, Client]]:
             process.wait()
 
 
-def measure(megabytes: int) -> tuple[dict[str, int], TaskJson, float]:
+def measure(megabytes: int) -> tuple[dict[str, int], Task, float]:
     """Import a file of that size: the peaks, the task at its end, the seconds it took."""
     with tempfile.TemporaryDirectory(prefix="waystation-bench-") as folder:
         file = Path(folder) / "people.csv"

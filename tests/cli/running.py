@@ -38,7 +38,7 @@ class Up:
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
         """One command against it."""
-        return run(*arguments, stdin=stdin, WAYSTATION_URL=self.url)
+        return run(*arguments, stdin=stdin, WAYSTATION_URL=self.url, XDG_STATE_HOME=str(self.home / "state"))
 
     def json(self, *arguments: str) -> Any:
         """The JSON document that a command answers; it must have gone well."""

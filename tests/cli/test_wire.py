@@ -111,7 +111,7 @@ def test_a_pipe_is_sent_in_chunks_and_a_file_with_its_length(tmp_path: Path) -> 
         Client(url).upload(Pipe(b"a\n1\n"), dataset="shop", options={"types": {"a": "text"}, "dry_run": True})
         Client(url).upload(tmp_path / "a.csv")
     assert b"Transfer-Encoding: chunked" in heard[0]
-    assert b"/tasks/upload?dataset=shop&types=%7B%22a%22%3A+%22text%22%7D&dry_run=true&name=data.csv" in heard[0]
+    assert b"/tasks/upload?dataset=shop&name=data.csv&types=%7B%22a%22%3A+%22text%22%7D&dry_run=true" in heard[0]
     assert b"Content-Length: 4\r\n" in heard[1]
     assert b"name=a.csv" in heard[1]
 

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from waystation.cli import look
 from waystation.cli.people import write_people
-from waystation.cli.session import Session, local, remote, shared_options
+from waystation.cli.session import Session, local, remote, shared_options, state_folder
 from waystation.cli.tasks import settle
 from waystation.cli.watching import watch
-from waystation.client import ImportOptions, TaskJson
+from waystation.client import ImportOptions, Task
 from waystation.model import SQL_TYPES
 
 SHOW_FROM = 20 * 2**20  # bytes from which sending gets a bar of its own
@@ -45,6 +46,27 @@ def generate(session: Session, rows: int, seed: int, out: str) -> None:
         if session.as_json:
             session.json({"file": out, "rows": rows, "size": size})
         session.say(f"{rows:,} rows ({size:,} bytes) in {escape(out)}")
+
+
+class Sending:
+    """A bar for what is sent to a server, shown from SHOW_FROM bytes on."""
+
+    def __init__(self, console: Console) -> None:
+        columns = ("sending", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=console, transient=True)
+
+    def __enter__(self) -> Sending:
+        return self
+
+    def __call__(self, done: float, total: float | None) -> None:
+        if not self._bars.tasks and (total is None or total >= SHOW_FROM):
+            self._bars.add_task("", total=total)
+            self._bars.start()
+        if self._bars.tasks:
+            self._bars.update(self._bars.task_ids[0], completed=done)
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
 
 
 def _types(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -85,13 +107,10 @@ def upload(
     """
     given = {**more, "types": types or None, "dry_run": more["dry_run"] or None}
     options: ImportOptions = {k: v for k, v in given.items() if v is not None}  # type: ignore[assignment]
-    size = Path(file.name).stat().st_size if Path(file.name).is_file() else None
-    bars = Progress("sending", BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=session.console, transient=True)
-    shown = session.console.is_terminal and not session.as_json and (size is None or size >= SHOW_FROM)
-    with bars if shown else nullcontext():
-        bar = bars.add_task("", total=size)
+    shown = session.console.is_terminal and not session.as_json
+    with Sending(session.console) if shown else nullcontext(False) as progress:
         task = session.client.upload(
-            file, dataset=dataset, name=name, key=key, options=options, sent=lambda count: bars.advance(bar, count)
+            file, dataset=dataset, name=name, key=key, options=options, progress=progress, remember=state_folder() / "uploads"
         )
     _follow(session, task, wait)
 
@@ -117,7 +136,7 @@ def download(session: Session, out: str | None, no_wait: bool, dataset: str, **a
         return
     quiet = out == "-" and not session.as_json
     done = session.client.wait(task["task_id"]) if quiet else watch(session, [task["task_id"]])[0]
-    settle(session, [done], SUCCEEDED)
+    settle([done], SUCCEEDED)
     _save(session, done, out or f"{dataset}.csv")
 
 
@@ -131,7 +150,7 @@ def result(session: Session, task_id: str, out: str | None) -> None:
     _save(session, task, out or str((task["result"] or {}).get("name") or f"{task_id}.csv"))
 
 
-def _save(session: Session, task: TaskJson, out: str) -> None:
+def _save(session: Session, task: Task, out: str) -> None:
     if out == "-":
         for block in session.client.result(task["task_id"]):
             sys.stdout.buffer.write(block)
@@ -159,14 +178,14 @@ def rejects(session: Session, task_id: str, out: str) -> None:
         file.flush()
 
 
-def _follow(session: Session, task: TaskJson, wait: bool) -> None:
+def _follow(session: Session, task: Task, wait: bool) -> None:
     if not wait:
         if session.as_json:
             session.json(task)
         session.say(f"Task {task['task_id']} is {task['status']}. Watch it with: waystation watch {task['task_id']}")
         return
     done = watch(session, [task["task_id"]])
-    settle(session, done, SUCCEEDED)
+    settle(done, SUCCEEDED)
     made, refused = done[0]["result"] or {}, done[0]["rejects"]
     session.say(
         f"{made.get('rows', 0):,} rows in {look.duration(done[0])}. Take them back with: waystation undo {task['task_id']}"

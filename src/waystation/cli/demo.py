@@ -22,7 +22,7 @@ from rich.table import Table
 
 from waystation.cli import look
 from waystation.cli.session import Session
-from waystation.client import Client, TaskJson
+from waystation.client import Client, Task
 from waystation.errors import WaystationError
 from waystation.local import lodge
 
@@ -130,7 +130,7 @@ class Demo:
             step(undone["status"], rows=left)
             self._check("nothing is left of the undone import", left == 0)
 
-    def _pause(self, client: Client, task_id: str) -> TaskJson:
+    def _pause(self, client: Client, task_id: str) -> Task:
         """Let it come to a quarter, ask for the pause, wait until it is met."""
         self._until(client, task_id, PAUSE_AT)
         client.pause(task_id)
@@ -147,7 +147,7 @@ class Demo:
                 return
             time.sleep(MARGIN)
 
-    def _ended(self, client: Client, task_id: str, wanted: str) -> TaskJson:
+    def _ended(self, client: Client, task_id: str, wanted: str) -> Task:
         try:
             task = client.wait(task_id, until=(wanted,), timeout=LIMIT)
         except TimeoutError as error:

@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from waystation.client import EventJson, ProgressJson, TaskJson
+from waystation.client import EventJson, ProgressJson, Task
 
 ID_WIDTH = 36
 WIDE_ENOUGH = 100  # columns of a terminal from which on the list says who submitted
@@ -59,7 +59,7 @@ def when(text: str | None) -> str:
     return at.strftime("%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M:%S")
 
 
-def duration(task: TaskJson) -> str:
+def duration(task: Task) -> str:
     """Seconds from the task's start to its end, or to now."""
     if not task["started_at"]:
         return ""
@@ -67,7 +67,7 @@ def duration(task: TaskJson) -> str:
     return f"{max(0.0, (end - datetime.fromisoformat(task['started_at'])).total_seconds()):.1f} s"
 
 
-def line(task: TaskJson) -> str:
+def line(task: Task) -> str:
     """One task on one line, without colours."""
     of = f" {task['dataset']}" if task["dataset"] else ""
     return f"{task['task_id']} {task['kind']}{of}: {task['status']} {amount(task['progress'])}".rstrip()
@@ -84,7 +84,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequ
     return made
 
 
-def tasks(found: Iterable[TaskJson], width: int) -> Table:
+def tasks(found: Iterable[Task], width: int) -> Table:
     """The list of tasks, for a console of that width."""
     titles = ("TASK", "KIND", "DATASET", "STATUS", "DONE", "CREATED", "BY")
     rows = (
@@ -103,7 +103,7 @@ def tasks(found: Iterable[TaskJson], width: int) -> Table:
     return table(titles[:shown], (row[:shown] for row in rows), numbers=("DONE",))
 
 
-def sheet(console: Console, task: TaskJson, events: Iterable[EventJson]) -> None:
+def sheet(console: Console, task: Task, events: Iterable[EventJson]) -> None:
     """All about one task, with its timeline."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)

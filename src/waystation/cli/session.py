@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -52,7 +54,7 @@ class Session:
 
     def json(self, value: object) -> None:
         """One JSON document on one line."""
-        click.echo(json.dumps(value, ensure_ascii=False))
+        click.echo(json.dumps(value, ensure_ascii=False, default=dict))  # a Task is a mapping
 
     def say(self, text: str) -> None:
         """A line for people; programs that asked for JSON don't get it."""
@@ -67,6 +69,11 @@ class Session:
         err = console(sys.stderr)
         err.print(f"[bold red]Error:[/] {escape(error.detail)}", highlight=False, soft_wrap=True)
         err.print(f"[dim]{escape(error.hint)}[/]", highlight=False, soft_wrap=True)
+
+
+def state_folder() -> Path:
+    """Where the command line remembers things between two calls of a person."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "waystation"
 
 
 def console(file: Any) -> Console:

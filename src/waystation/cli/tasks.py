@@ -9,8 +9,9 @@ import click
 from waystation.cli import look
 from waystation.cli.session import Session, remote
 from waystation.cli.watching import watch as watch_tasks
-from waystation.client import Filter, TaskJson, error_of
-from waystation.errors import EndedOtherwise, InvalidRequest, WaystationError
+from waystation.client import Filter, Task
+from waystation.client.task import LEADS
+from waystation.errors import InvalidRequest, WaystationError
 from waystation.model import JsonValue, State, Verb
 from waystation.states import FINAL, STATUSES
 
@@ -34,23 +35,12 @@ TEXTS: dict[Verb, str] = {
 
     The rows that an import published are gone for every reader in one moment.""",
 }
-# Where each verb leads, for --wait; all but these go on to the task's end.
-LEADS: dict[Verb, frozenset[str]] = {
-    Verb.PAUSE: frozenset({"paused"}),
-    Verb.STOP: frozenset({"stopped"}),
-    Verb.TERMINATE: frozenset({"terminated"}),
-    Verb.UNDO: frozenset({"undone"}),
-}
 
 
-def settle(session: Session, tasks: list[TaskJson], wanted: frozenset[str]) -> None:
+def settle(tasks: list[Task], wanted: frozenset[str]) -> None:
     """Raise unless every task ended as wanted: what made it fail, or EndedOtherwise."""
     for task in tasks:
-        if task["status"] in wanted:
-            continue
-        if task["error"] and task["state"] == "failed":
-            raise error_of(task["error"])
-        raise EndedOtherwise(f"Task {task['task_id']} is {task['status']}, not {' or '.join(sorted(wanted))}.")
+        task.check(wanted)
 
 
 @click.command("tasks")
@@ -99,7 +89,7 @@ def watch(session: Session, task_ids: tuple[str, ...]) -> None:
         session.say("No task is waiting or running.")
         return
     ended = watch_tasks(session, ids)
-    settle(session, [t for t in ended if t["state"] == "failed"], frozenset({"succeeded"}))
+    settle([t for t in ended if t["state"] == "failed"], frozenset({"succeeded"}))
 
 
 def _unfinished(session: Session) -> tuple[str, ...]:
@@ -155,7 +145,7 @@ def _verb_command(verb: Verb) -> click.Command:
                 session.say(look.line(task))
         if wait and asked:
             wanted = LEADS.get(verb, frozenset({"succeeded"}))
-            settle(session, watch_tasks(session, asked, until=lambda t: t["status"] in wanted), wanted)
+            settle(watch_tasks(session, asked, until=lambda t: t["status"] in wanted), wanted)
         if first is not None:
             if len(task_ids) == 1:
                 raise first

@@ -10,23 +10,19 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from waystation.cli import look
 from waystation.cli.session import Session
-from waystation.client import TaskJson
+from waystation.client import Task
 
 EVERY = 0.25  # seconds between two looks when several are watched
 LINE_EVERY = 10  # percent between two plain lines
 
 
-def watch(
-    session: Session, ids: Sequence[str], *, until: Callable[[TaskJson], bool] = lambda t: t["complete"]
-) -> list[TaskJson]:
+def watch(session: Session, ids: Sequence[str], *, until: Callable[[Task], bool] = lambda t: t["complete"]) -> list[Task]:
     """Show the tasks until each is as `until` says (the default: final); the tasks as they are then."""
     show = _bars if session.console.is_terminal and not session.as_json else _lines
     return show(session, list(ids), until)
 
 
-def _looks(
-    session: Session, ids: list[str], until: Callable[[TaskJson], bool], seen: Callable[[TaskJson], None]
-) -> list[TaskJson]:
+def _looks(session: Session, ids: list[str], until: Callable[[Task], bool], seen: Callable[[Task], None]) -> list[Task]:
     """Ask until all are done. A single task is asked by long polls, so that its end is seen at once."""
     tasks = {id: session.client.task(id) for id in ids}
     for task in tasks.values():
@@ -45,10 +41,10 @@ def _looks(
     return [tasks[id] for id in ids]
 
 
-def _lines(session: Session, ids: list[str], until: Callable[[TaskJson], bool]) -> list[TaskJson]:
+def _lines(session: Session, ids: list[str], until: Callable[[Task], bool]) -> list[Task]:
     said: dict[str, tuple[str, int]] = {}
 
-    def seen(task: TaskJson) -> None:
+    def seen(task: Task) -> None:
         now = (task["status"], int(task["progress"]["percent"] or 0) // LINE_EVERY)
         if said.get(task["task_id"]) != now:
             said[task["task_id"]] = now
@@ -60,7 +56,7 @@ def _lines(session: Session, ids: list[str], until: Callable[[TaskJson], bool]) 
     return _looks(session, ids, until, seen)
 
 
-def _bars(session: Session, ids: list[str], until: Callable[[TaskJson], bool]) -> list[TaskJson]:
+def _bars(session: Session, ids: list[str], until: Callable[[Task], bool]) -> list[Task]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -70,7 +66,7 @@ def _bars(session: Session, ids: list[str], until: Callable[[TaskJson], bool]) -
     with Progress(*columns, console=session.console) as bars:
         rows: dict[str, TaskID] = {}
 
-        def seen(task: TaskJson) -> None:
+        def seen(task: Task) -> None:
             id, progress = task["task_id"], task["progress"]
             if id not in rows:
                 rows[id] = bars.add_task("", total=None, amount="", pace="")
@@ -88,7 +84,7 @@ def _bars(session: Session, ids: list[str], until: Callable[[TaskJson], bool]) -
         return _looks(session, ids, until, seen)
 
 
-def _pace(task: TaskJson) -> str:
+def _pace(task: Task) -> str:
     progress = task["progress"]
     if task["complete"]:
         return look.duration(task)

@@ -1,12 +1,4 @@
-"""The typed client of Waystation's HTTP API, on the standard library alone: what the command line uses, and other programs too.
-
-    client = Client("http://127.0.0.1:5000", actor="ada")
-    task = client.upload("people.csv", dataset="people")
-    task = client.wait(task["task_id"])
-
-Every answer is the JSON of the API, typed. Every refusal is raised as the class of `waystation.errors` that the server raised;
-where nothing answers, `ServerNotReachable` is. A client holds no connection and may be shared between threads.
-"""
+"""The client itself: one method for each thing that the API can do."""
 
 from __future__ import annotations
 
@@ -16,85 +8,25 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypedDict, cast
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
-from waystation.errors import ServerNotReachable
+from waystation.client.bars import Progress, Told, telling
+from waystation.client.sending import PATIENCE, Memory, Sender
+from waystation.client.shapes import EventJson, Filter, RejectJson, Saved, TaskJson
+from waystation.client.task import Task
+from waystation.errors import ServerNotReachable, WaystationError
 from waystation.model import JsonValue, Verb
 from waystation.states import FINAL
-from waystation.wire import Wire, blocks_of, error_of, size_of
-
-__all__ = ["Client", "EventJson", "Filter", "ImportOptions", "ProgressJson", "Saved", "TaskJson", "error_of"]
+from waystation.wire import Wire, blocks_of, size_of
 
 LONG_POLL = 20.0  # seconds that one question of `wait` stays open
+RESUMABLE_FROM = 8 * 2**20  # bytes from which a file is sent so that a broken connection costs nothing
+SUBMIT_TRIES = 6  # a submission with a key is asked again where nobody answered: 16 s in all
+PAGE = 500  # lines of a timeline or of rejects that are asked for at once
 _FINAL = frozenset(state.value for state in FINAL)
-
-
-class ProgressJson(TypedDict):
-    """How far a task is; `percent` is null while the total is unknown, `rate` is units a second, `eta` seconds."""
-
-    done: int
-    total: int | None
-    unit: str
-    percent: float | None
-    rate: float | None
-    eta: float | None
-    phase: str | None
-
-
-class TaskJson(TypedDict):
-    """A task, as the API tells it. Times are ISO 8601 in UTC."""
-
-    task_id: str
-    self_url: str
-    kind: str
-    status: str
-    state: str
-    wish: str | None
-    goal: str | None
-    complete: bool
-    progress: ProgressJson
-    dataset: str | None
-    params: dict[str, JsonValue]
-    priority: int
-    attempt: int
-    counts: dict[str, int]
-    version: int
-    created_by: str
-    created_at: str
-    started_at: str | None
-    ended_at: str | None
-    updated_at: str
-    error: dict[str, JsonValue] | None
-    links: dict[str, str]
-    result: dict[str, JsonValue] | None
-    rejects: dict[str, JsonValue] | None
-    events: str
-    leftovers: list[JsonValue]
-
-
-class EventJson(TypedDict):
-    """One line of a task's timeline."""
-
-    id: int
-    at: str
-    event: str
-    actor: str
-    reason: str | None
-    attempt: int
-    data: dict[str, JsonValue]
-
-
-class Filter(TypedDict, total=False):
-    """Which tasks: every field that is given must fit."""
-
-    state: str
-    status: str
-    kind: str
-    dataset: str
-    created_by: str
 
 
 class ImportOptions(TypedDict, total=False):
@@ -108,29 +40,32 @@ class ImportOptions(TypedDict, total=False):
     dry_run: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A result file that was written here: its place, its size in bytes and the sha256 that was checked."""
-
-    path: Path
-    size: int
-    sha256: str
-
-
 class Client:
-    """Talks to the Waystation at `url` in the name of `actor`. `timeout` is the seconds that one silence may last."""
+    """Talks to the Waystation at `url` in the name of `actor`.
 
-    def __init__(self, url: str = "http://127.0.0.1:5000", *, actor: str = "anonymous", timeout: float = 60.0) -> None:
+    `timeout` is the seconds that one silence may last, `patience` those for which a large upload is tried again without any
+    progress before it is given up.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:5000",
+        *,
+        actor: str = "anonymous",
+        timeout: float = 60.0,
+        patience: float = PATIENCE,
+    ) -> None:
         self._wire = Wire(url, actor=actor, timeout=timeout)
+        self._patience = patience
         self.url = self._wire.url
 
     # -- start ---------------------------------------------------------------------------------------------------------
     def submit(
         self, kind: str, params: Mapping[str, JsonValue] | None = None, *, priority: int | None = None, key: str | None = None
-    ) -> TaskJson:
+    ) -> Task:
         """Start a task of any kind. `key` is the Idempotency-Key: the same request with the same key is one task."""
         body = {"kind": kind, "params": dict(params or {}), "priority": priority}
-        return cast(TaskJson, self._wire.json("POST", "/tasks", body, key=key))
+        return Task(self, self._wire.json("POST", "/tasks", body, key=key))
 
     def upload(
         self,
@@ -140,22 +75,71 @@ class Client:
         name: str | None = None,
         key: str | None = None,
         options: ImportOptions | None = None,
-        sent: Callable[[int], None] | None = None,
-    ) -> TaskJson:
-        """Send a CSV and start its import, in constant memory. `sent` is called with the number of bytes of each block."""
-        query: dict[str, str] = {"dataset": dataset}
-        for option, value in (options or {}).items():
-            query[option] = value if isinstance(value, str) else json.dumps(value)
+        progress: Progress = False,
+        remember: Path | None = None,
+    ) -> Task:
+        """Send a CSV and start its import, in constant memory.
+
+        A large file is sent so that a broken connection goes on where it broke, and its sha256 is compared at the end. With a
+        folder to `remember` in, so does the same file sent again by another process. What can't be told the size of (a pipe) is
+        sent in one request. `progress` is True for a bar on standard error, or a function that is called with the bytes sent
+        and their number, if that is known; the task's `wait` goes on with it.
+        """
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(open(source, "rb")) if isinstance(source, str | Path) else source
-            query["name"] = name or Path(str(getattr(file, "name", "data.csv"))).name
-            headers = {"Content-Type": "text/csv"}
+            called = name or Path(str(getattr(file, "name", "data.csv"))).name
             size = size_of(file)
-            if size is not None:
-                headers["Content-Length"] = str(size)
-            path = f"/tasks/upload?{urlencode(query)}"
-            with self._wire.ask("POST", path, blocks_of(file, sent), headers, key=key) as answer:
-                return cast(TaskJson, json.load(answer))
+            told = stack.enter_context(telling(progress, called))
+            if size is None or size < RESUMABLE_FROM:
+                made = self._upload_at_once(file, size, {"dataset": dataset, "name": called}, options or {}, key, told)
+            else:
+                sender = Sender(self._wire, file, size, told, patience=self._patience)
+                made = self._import(sender, called, {"dataset": dataset, **(options or {})}, key, remember)
+        return Task(self, made, progress=progress)
+
+    def _upload_at_once(
+        self,
+        file: IO[bytes],
+        size: int | None,
+        query: dict[str, str],
+        options: ImportOptions,
+        key: str | None,
+        told: Told,
+    ) -> TaskJson:
+        for option, value in options.items():
+            query[option] = value if isinstance(value, str) else json.dumps(value)
+        headers = {"Content-Type": "text/csv", **({} if size is None else {"Content-Length": str(size)})}
+        gone = 0
+
+        def sent(count: int) -> None:
+            nonlocal gone
+            told(gone := gone + count, size)
+
+        path = f"/tasks/upload?{urlencode(query)}"
+        with self._wire.ask("POST", path, blocks_of(file, sent), headers, key=key) as answer:
+            return cast(TaskJson, json.load(answer))
+
+    def _import(
+        self, sender: Sender, name: str, params: dict[str, JsonValue], key: str | None, remember: Path | None
+    ) -> TaskJson:
+        """Send the file, then start its import: asked with a key, so that it may be asked again when no answer came."""
+        upload = sender.send(name, Memory(remember) if remember else None)
+        key = key or str(uuid4())
+        for left in reversed(range(SUBMIT_TRIES)):
+            try:
+                made = self.submit("import", {**params, "upload": upload["upload_id"]}, key=key)
+            except ServerNotReachable:
+                if not left:
+                    raise
+                time.sleep(0.5 * 2 ** (SUBMIT_TRIES - 1 - left))
+            except WaystationError:
+                sender.give_up(upload)
+                raise
+            else:
+                break
+        if made["params"].get("upload") != upload["upload_id"]:  # an earlier request with this key made the task
+            sender.give_up(upload)
+        return made.json
 
     def download(
         self,
@@ -166,56 +150,67 @@ class Client:
         by: str | None = None,
         format: str | None = None,
         key: str | None = None,
-    ) -> TaskJson:
+    ) -> Task:
         """Start an export of the days `from_` … `till`, both included (YYYY-MM-DD); `save_result` fetches its file."""
         asked = {"dataset": dataset, "from": from_, "till": till, "by": by, "format": format}
         body = {k: v for k, v in asked.items() if v is not None}
-        return cast(TaskJson, self._wire.json("POST", "/tasks/download", body, key=key))
+        return Task(self, self._wire.json("POST", "/tasks/download", body, key=key))
 
     # -- look ----------------------------------------------------------------------------------------------------------
-    def task(self, task_id: str, *, wait: float | None = None, version: int | None = None) -> TaskJson:
+    def task(self, task_id: str, *, wait: float | None = None, version: int | None = None) -> Task:
         """One task. With `wait`, the answer comes when it changes (from `version`, if given), at the latest after `wait` s."""
         query = {k: str(v) for k, v in (("wait", wait), ("version", version)) if v is not None}
-        return cast(TaskJson, self._wire.json("GET", f"/tasks/{quote(task_id)}{'?' if query else ''}{urlencode(query)}"))
+        return Task(self, self._wire.json("GET", f"/tasks/{quote(task_id)}{'?' if query else ''}{urlencode(query)}"))
 
-    def page(
-        self, which: Filter | None = None, *, limit: int = 50, cursor: str | None = None
-    ) -> tuple[list[TaskJson], str | None]:
+    def page(self, which: Filter | None = None, *, limit: int = 50, cursor: str | None = None) -> tuple[list[Task], str | None]:
         """One page of tasks, newest first, and the address of the page after it (None: this is the last)."""
         query = {**(which or {}), "limit": str(limit), **({"cursor": cursor} if cursor else {})}
         found = self._wire.json("GET", f"/tasks/?{urlencode(query)}")
-        return found["tasks"], found["next"]
+        return [Task(self, one) for one in found["tasks"]], found["next"]
 
-    def tasks(self, which: Filter | None = None, *, limit: int | None = None) -> Iterator[TaskJson]:
-        """The tasks that fit, newest first, page by page; `limit` at most."""
-        found, following = self.page(which, limit=min(limit or 200, 200))
-        count = 0
-        while True:
-            for task in found:
-                if limit is not None and count >= limit:
-                    return
-                count += 1
-                yield task
-            if not following:
-                return
-            more = self._wire.json("GET", following)
-            found, following = more["tasks"], more["next"]
+    def tasks(self, which: Filter | None = None, *, limit: int | None = None) -> Iterator[Task]:
+        """The tasks that fit, newest first, page by page as they are read; `limit` at most."""
+        query = {**(which or {}), "limit": str(min(limit or 200, 200))}
+        left, following = limit, f"/tasks/?{urlencode(query)}"
+        while following and (left is None or left > 0):
+            found = self._wire.json("GET", following)
+            yield from (Task(self, one) for one in found["tasks"][:left])
+            left, following = None if left is None else left - len(found["tasks"]), found["next"]
 
-    def wait(self, task_id: str, *, until: Iterable[str] = (), timeout: float | None = None) -> TaskJson:
-        """The task once its status is one of `until`, or is final; TimeoutError after `timeout` seconds (None: never)."""
+    def wait(
+        self,
+        task_id: str,
+        *,
+        until: Iterable[str] = (),
+        timeout: float | None = None,
+        seen: Callable[[Task], None] = lambda task: None,
+    ) -> Task:
+        """The task once its status is one of `until`, or is final; TimeoutError after `timeout` seconds (None: never).
+
+        `seen` is called with each change on the way.
+        """
         wanted = frozenset(until)
         end = None if timeout is None else time.monotonic() + timeout
         task = self.task(task_id)
-        while task["status"] not in wanted and not (task["complete"] or task["status"] in _FINAL):
+        seen(task)
+        while task.status not in wanted and not (task.complete or task.status in _FINAL):
             left = LONG_POLL if end is None else min(LONG_POLL, end - time.monotonic())
             if left <= 0:
-                raise TimeoutError(f"Task {task_id} is still {task['status']} after {timeout:g} s.")
+                raise TimeoutError(f"Task {task_id} is still {task.status} after {timeout:g} s.")
             task = self.task(task_id, wait=round(left, 3), version=task["version"])
+            seen(task)
         return task
 
-    def events(self, task_id: str) -> list[EventJson]:
-        """The task's timeline, oldest first."""
-        return cast(list[EventJson], self._wire.json("GET", f"/tasks/{quote(task_id)}/events")["events"])
+    def events(self, task_id: str) -> Iterator[EventJson]:
+        """The task's timeline, oldest first, page by page as it is read."""
+        after = 0
+        while True:
+            path = f"/tasks/{quote(task_id)}/events?limit={PAGE}&after={after}"
+            page = cast(list[EventJson], self._wire.json("GET", path)["events"])
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1]["id"]
 
     def datasets(self) -> list[dict[str, JsonValue]]:
         """The datasets, with their columns and numbers of rows and batches."""
@@ -253,35 +248,35 @@ class Client:
     # -- the verbs -----------------------------------------------------------------------------------------------------
     def act(
         self, verb: Verb | str, task_id: str, *, reason: str | None = None, params: Mapping[str, JsonValue] | None = None
-    ) -> TaskJson:
+    ) -> Task:
         """Ask something of a task; `params` changes what a kind allows to be changed, at a retry only.
 
         Raises VerbNotPossible, whose `extra` names the status and what is possible now.
         """
         body = {k: v for k, v in (("reason", reason), ("params", params)) if v is not None}
-        return cast(TaskJson, self._wire.json("POST", f"/tasks/{quote(task_id)}/{verb}", body))
+        return Task(self, self._wire.json("POST", f"/tasks/{quote(task_id)}/{verb}", body))
 
-    def pause(self, task_id: str, *, reason: str | None = None) -> TaskJson:
+    def pause(self, task_id: str, *, reason: str | None = None) -> Task:
         """Let it stand still at its next step; it then holds no worker."""
         return self.act(Verb.PAUSE, task_id, reason=reason)
 
-    def resume(self, task_id: str, *, reason: str | None = None) -> TaskJson:
+    def resume(self, task_id: str, *, reason: str | None = None) -> Task:
         """Let a paused task go on from the same place."""
         return self.act(Verb.RESUME, task_id, reason=reason)
 
-    def stop(self, task_id: str, *, reason: str | None = None) -> TaskJson:
+    def stop(self, task_id: str, *, reason: str | None = None) -> Task:
         """End it and take back what it did."""
         return self.act(Verb.STOP, task_id, reason=reason)
 
-    def terminate(self, task_id: str, *, reason: str | None = None) -> TaskJson:
+    def terminate(self, task_id: str, *, reason: str | None = None) -> Task:
         """Kill it now; what Waystation staged is dropped."""
         return self.act(Verb.TERMINATE, task_id, reason=reason)
 
-    def retry(self, task_id: str, *, reason: str | None = None, params: Mapping[str, JsonValue] | None = None) -> TaskJson:
+    def retry(self, task_id: str, *, reason: str | None = None, params: Mapping[str, JsonValue] | None = None) -> Task:
         """Let a failed task go on from its checkpoint."""
         return self.act(Verb.RETRY, task_id, reason=reason, params=params)
 
-    def undo(self, task_id: str, *, reason: str | None = None) -> TaskJson:
+    def undo(self, task_id: str, *, reason: str | None = None) -> Task:
         """Take back a task that has succeeded."""
         return self.act(Verb.UNDO, task_id, reason=reason)
 
@@ -318,3 +313,14 @@ class Client:
     def rejects(self, task_id: str) -> Iterator[bytes]:
         """The rejected rows as CSV, ready to be mended and uploaded again, in blocks of bytes."""
         return self._wire.stream(f"/tasks/{quote(task_id)}/rejects")
+
+    def rejected_rows(self, task_id: str) -> Iterator[RejectJson]:
+        """The rejected rows in the order of the file, each with what is wrong, page by page as they are read."""
+        after = 0
+        while True:
+            path = f"/tasks/{quote(task_id)}/rejects?format=json&limit={PAGE}&after={after}"
+            page = cast(list[RejectJson], self._wire.json("GET", path)["rejects"])
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1]["record"]
