@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from tests.support import wait_until
 from waystation.cli.people import write_people
-from waystation.client import Client, TaskJson
+from waystation.client import Client, Task
 from waystation.errors import ServerNotReachable, Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,13 +88,13 @@ class Service:
         """Wait until database, broker and a worker are there."""
         self.ask(self.client.ready, timeout)
 
-    def task(self, task_id: str) -> TaskJson:
+    def task(self, task_id: str) -> Task:
         return self.ask(lambda: self.client.task(task_id))
 
-    def until(self, task_id: str, *statuses: str, timeout: float = 900) -> TaskJson:
+    def until(self, task_id: str, *statuses: str, timeout: float = 900) -> Task:
         """The task once it has one of these statuses."""
 
-        def there() -> TaskJson | None:
+        def there() -> Task | None:
             task = self.task(task_id)
             assert task["status"] in statuses or not task["complete"], task
             return task if task["status"] in statuses else None
@@ -103,10 +103,10 @@ class Service:
         assert found
         return found
 
-    def reached(self, task_id: str, done: int, timeout: float = 900) -> TaskJson:
+    def reached(self, task_id: str, done: int, timeout: float = 900) -> Task:
         """The task once it has done so much; it must not have ended."""
 
-        def there() -> TaskJson | None:
+        def there() -> Task | None:
             task = self.task(task_id)
             assert not task["complete"], task
             return task if task["progress"]["done"] >= done else None
