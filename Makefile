@@ -15,7 +15,7 @@ help: ## list the targets
 setup: $(READY) ## make the virtual environment and install everything into it
 
 # uv is faster where it is installed; where it is not, or can't reach its index, the standard venv and pip do the same.
-$(READY): pyproject.toml setup.py $(wildcard src/waystation/csvio/_encode*.[ch])
+$(READY): pyproject.toml setup.py $(wildcard src/waystation/csvio/_encode*.[ch] src/waystation/storage/_drain.c)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Waystation needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@{ command -v uv >/dev/null && uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV) \
@@ -83,4 +83,4 @@ compose-test: $(READY) ## the walk-through and an import under kills, restarts a
 	@$(BIN)/python -m tests.deploy.compose
 
 clean: ## remove the virtual environment and the caches (never the state folder)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/csvio/*.so
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/*/*.so

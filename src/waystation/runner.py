@@ -107,6 +107,7 @@ class Attempt:
             known_files=task.files,
             chunk_rows=shop.settings.chunk_rows,
             unpack_limits=Limits(shop.settings.max_unpacked, shop.settings.max_unpack_ratio),
+            connect=lambda: shop.database.connect(attempt_name(task.id, task.attempt), autocommit=True),
         )
 
     def run(self) -> None:

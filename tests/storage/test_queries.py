@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from waystation.storage import datasets, limits, staging, tasks, unfinished, uploads, workers
+from waystation.storage import datasets, limits, reading, staging, tasks, unfinished, uploads, workers
 from waystation.storage.migrate import migrations
 from waystation.wiring import House
 
@@ -16,6 +16,7 @@ MODULES = {
     "datasets": datasets,
     "staging": staging,
     "limits": limits,
+    "reading": reading,
     "unfinished": unfinished,
     "uploads": uploads,
     "workers": workers,

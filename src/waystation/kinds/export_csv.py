@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import time
+from contextlib import closing
 from datetime import date
 from typing import Any, Literal
 
@@ -11,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from waystation.errors import DatasetNotFound, EmptyDataset, InvalidRange, NoDateColumn, UnknownColumn
 from waystation.model import Dataset
-from waystation.sdk import Checkpoint, Context, Look, Steps, task
+from waystation.sdk import Checkpoint, Context, Look, Question, Steps, task
 
-SKIPS = 1000  # chunks passed over before a checkpoint is made all the same
+STEP = 0.12  # seconds after which a checkpoint is made although few rows were written: a pause waits for it
 
 
 class ExportParams(BaseModel):
@@ -43,28 +45,33 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
             raise EmptyDataset
         names = [c.name for c in dataset.columns]
         out.write(header_line(names))
-        cursor = {"place": [0, -1], "columns": names, "by": date_column(dataset, params), "rows": 0, "read": 0}
+        cursor = {
+            "place": [0, -1],
+            "columns": names,
+            "by": date_column(dataset, params),
+            "stretch": 2 * ctx.chunk_rows,  # kept: settings may change before the end, and the file must not
+            "rows": 0,
+            "read": 0,
+        }
         yield Checkpoint(cursor, done=0, total=listing.rows, phase="write", counts={"rows": 0})
 
-    listing, by = ctx.pinned(), cursor["by"]
-    skipped = 0
-    for chunk in listing.after((cursor["place"][0], cursor["place"][1])):
-        rows = 0
-        if by is None or _may_match(chunk.zones.get(by), low, high):
-            rows = listing.read(chunk, out.write, cursor["columns"], by=by, low=low, high=high)
-        else:
-            skipped += 1
-        cursor = {
-            **cursor,
-            "place": [chunk.publish_no, chunk.start],
-            "rows": cursor["rows"] + rows,
-            "read": cursor["read"] + chunk.good,
-        }
-        if rows or skipped >= SKIPS:
-            skipped = 0
-            yield Checkpoint(cursor, done=cursor["read"], phase="write", counts={"rows": cursor["rows"]})
-    if skipped:
-        yield Checkpoint(cursor, done=cursor["read"], phase="write", counts={"rows": cursor["rows"]})
+    by = cursor["by"]
+    question = Question(tuple(cursor["columns"]), by, low, high)
+    place, written, saved = (cursor["place"][0], cursor["place"][1]), 0, time.monotonic()
+    with closing(ctx.pinned().read(question, after=place, stretch_rows=cursor["stretch"])) as pieces:
+        for piece in pieces:
+            out.write(piece.data)
+            written += piece.rows
+            cursor = {
+                **cursor,
+                "place": list(piece.place),
+                "rows": cursor["rows"] + piece.rows,
+                "read": cursor["read"] + piece.passed,
+            }
+            if written >= ctx.chunk_rows or time.monotonic() - saved > STEP:
+                yield Checkpoint(cursor, done=cursor["read"], phase="write", counts={"rows": cursor["rows"]})
+                written, saved = 0, time.monotonic()
+    yield Checkpoint(cursor, done=cursor["read"], phase="write", counts={"rows": cursor["rows"]})
     return {"dataset": params.dataset, "rows": cursor["rows"], "from": low, "till": high, "by": by}
 
 
@@ -105,10 +112,3 @@ def header_line(names: list[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(names)
     return text.getvalue().encode()
-
-
-def _may_match(zone: list[str] | None, low: str | None, high: str | None) -> bool:
-    """Whether a chunk with dates from zone[0] to zone[1] can hold a row of the range; none at all without a zone."""
-    if zone is None:
-        return False
-    return not ((low is not None and zone[1][:10] < low) or (high is not None and zone[0][:10] > high))

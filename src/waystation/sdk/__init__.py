@@ -5,5 +5,6 @@ from waystation.sdk.kind import Kind, Look, task
 from waystation.sdk.retry import Retry
 from waystation.sdk.rows import Row
 from waystation.sdk.steps import Checkpoint, Steps
+from waystation.storage.reading import Question
 
-__all__ = ["Checkpoint", "Context", "Kind", "Look", "Retry", "Row", "Steps", "task"]
+__all__ = ["Checkpoint", "Context", "Kind", "Look", "Question", "Retry", "Row", "Steps", "task"]

@@ -1,15 +1,11 @@
-"""Datasets as a kind sees them: a batch to fill, or a listing to read."""
+"""Datasets as a kind that imports sees them: a batch to fill."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, LiteralString
-from uuid import UUID
+from typing import Any
 
 from waystation.model import Column
-from waystation.storage import datasets, staging
-from waystation.storage.datasets import PinnedChunk
+from waystation.storage import staging
 from waystation.storage.db import Connection
 
 
@@ -75,44 +71,3 @@ class BatchWriter:
             bad=bad,
             zones=zones,
         )
-
-
-@dataclass
-class Listing:
-    """What an export reads: pinned, so that it is the same after a pause of three days."""
-
-    db: Connection
-    task: UUID
-    chunks: int = 0
-    rows: int = 0
-
-    def after(self, place: tuple[int, int]) -> Iterator[PinnedChunk]:
-        """The chunks after a place (publish number, start offset), in the order of the files."""
-        while found := datasets.pinned_chunks(self.db, self.task, after=place):
-            for chunk in found:
-                yield chunk
-                place = (chunk.publish_no, chunk.start)
-
-    def read(
-        self,
-        chunk: PinnedChunk,
-        write: Callable[[bytes], None],
-        columns: Sequence[str],
-        *,
-        by: str | None = None,
-        low: str | None = None,
-        high: str | None = None,
-        options: LiteralString = "FORMAT csv",
-    ) -> int:
-        """Write the rows of one chunk in file order, as COPY gives them; how many there were.
-
-        `by`, `low`, `high`: only rows with that date from low to high, both included (ISO).
-        """
-        query = datasets.reading(chunk, columns, by=by, low=low, high=high, options=options)
-        self.db.execute("SET LOCAL enable_seqscan = off")  # the BRIN index finds the chunk; a scan would read the whole part
-        self.db.execute("SET LOCAL work_mem = '64MB'")  # a chunk is sorted in memory
-        with self.db.cursor() as cursor:
-            with cursor.copy(query) as copy:
-                for block in copy:
-                    write(bytes(block))
-            return cursor.rowcount

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, BinaryIO, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, NoReturn, TypeVar
 from uuid import UUID
 
 from waystation.csvio.packing import Limits
 from waystation.errors import BadRow, UploadNotFound, WrongKind
 from waystation.model import Column, Dataset, JsonValue, Upload
-from waystation.sdk.batches import BatchWriter, Listing
+from waystation.sdk.batches import BatchWriter
+from waystation.sdk.listing import Listing
 from waystation.sdk.result import Result
 from waystation.sdk.rows import Place, Row, items_of, rows_of
 from waystation.sdk.steps import Checkpoint
-from waystation.storage import datasets, staging, uploads
+from waystation.storage import datasets, reading, staging, uploads
 from waystation.storage.db import Connection
 from waystation.storage.files import Files, Spool
 
@@ -37,6 +38,7 @@ class Context:
         known_files: dict[str, JsonValue],
         chunk_rows: int = 50_000,
         unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
+        connect: Callable[[], Connection] | None = None,
     ) -> None:
         self.task = task
         self.attempt = attempt
@@ -44,6 +46,7 @@ class Context:
         self.chunk_rows = chunk_rows
         self.unpack_limits = unpack_limits
         self._db = db
+        self._connect = connect or self._no_database  # opens a further connection of this attempt, in autocommit
         self._files = files
         self._known = known_files
         self._results: dict[str, Result] = {}
@@ -57,9 +60,10 @@ class Context:
     @property
     def db(self) -> Connection:
         """The step's connection. Do not commit on it: the checkpoint does."""
-        if self._db is None:
-            raise WrongKind("There is no database here: play() runs a kind without one.")
-        return self._db
+        return self._db or self._no_database()
+
+    def _no_database(self) -> NoReturn:
+        raise WrongKind("There is no database here: play() runs a kind without one.")
 
     def rows(
         self, upload: UUID, cursor: JsonValue = None, *, delimiter: str | None = None, skip_bad: bool = False
@@ -165,13 +169,11 @@ class Context:
 
     def pin(self, dataset: str) -> Listing:
         """List and hold what readers see of a dataset now, so that this task reads the same rows until it ends."""
-        listing = Listing(self.db, self.task)
-        listing.chunks, listing.rows = datasets.pin(self.db, self.task, dataset)
-        return listing
+        return Listing(self.db, self.task, self._connect, reading.pin(self.db, self.task, dataset))
 
     def pinned(self) -> Listing:
         """What an earlier step pinned."""
-        return Listing(self.db, self.task)
+        return Listing(self.db, self.task, self._connect)
 
     # -- for the runner
     def logs(self) -> list[tuple[str, dict[str, JsonValue]]]:

@@ -9,7 +9,6 @@ index finds a chunk's rows (minmax-multi, which bears the few that lie elsewhere
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
@@ -227,79 +226,12 @@ def unread(connection: Connection) -> list[int]:
     return [r["id"] for r in every(connection, SQL["unread"])]
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class PinnedChunk:
-    """A run of rows to read: those of `relation` with `_row` from first_row to last_row."""
-
-    publish_no: int
-    start: int
-    relation: str
-    first_row: int
-    last_row: int
-    good: int
-    zones: dict[str, list[str]]
-    columns: tuple[str, ...]
-
-
-def pin(connection: Connection, task: UUID, dataset: str) -> tuple[int, int]:
-    """Pin what readers see of the dataset now; the (chunks, rows) of it."""
-    run(connection, SQL["lock"], key=LOCK, name=dataset)
-    run(connection, SQL["pin"], task=task, name=dataset)
-    row = one(connection, SQL["pinned_size"], task=task)
-    return (row["chunks"], row["rows"]) if row else (0, 0)
-
-
 def unpin(connection: Connection, task: UUID) -> None:
     """The export has ended."""
     run(connection, SQL["unpin"], task=task)
 
 
-def pinned_chunks(connection: Connection, task: UUID, *, after: tuple[int, int], limit: int = 500) -> list[PinnedChunk]:
-    """The pinned chunks after a place (publish number, offset), in file order."""
-    rows = every(connection, SQL["pinned_chunks"], task=task, publish_no=after[0], start=after[1], limit=limit)
-    return [
-        PinnedChunk(
-            r["publish_no"],
-            r["start_offset"],
-            r["relation"],
-            r["first_row"],
-            r["last_row"],
-            r["good"],
-            r["zones"],
-            tuple(c["name"] for c in r["columns"]),
-        )
-        for r in rows
-    ]
-
-
-def reading(
-    chunk: PinnedChunk, columns: Sequence[str], *, by: str | None, low: str | None, high: str | None, options: str
-) -> sql.Composed:
-    """The COPY of one chunk's rows in file order, with dates `by` from low to high (both included, ISO) if they are given.
-
-    A column that came after this batch was published is null in it, and not in its table while that is detached.
-    """
-    selected = sql.SQL(", ").join(sql.Identifier(c) if c in chunk.columns else sql.SQL("NULL") for c in columns)
-    where: list[sql.Composable] = [
-        sql.SQL("_row BETWEEN {} AND {}").format(sql.Literal(chunk.first_row), sql.Literal(chunk.last_row))
-    ]
-    if by is not None and (low or high):
-        if by not in chunk.columns:
-            where.append(sql.SQL("false"))
-        else:
-            if low:
-                where.append(sql.SQL("{} >= {}::date").format(sql.Identifier(by), sql.Literal(low)))
-            if high:
-                where.append(sql.SQL("{} < {}::date + 1").format(sql.Identifier(by), sql.Literal(high)))
-    return sql.SQL("COPY (SELECT {} FROM {} WHERE {} ORDER BY _row) TO STDOUT WITH ({})").format(
-        selected,
-        part_table(chunk.relation),
-        sql.SQL(" AND ").join(where),
-        sql.SQL(options),
-    )
-
-
+# -- looking -----------------------------------------------------------------------------------------------------------
 def preview(connection: Connection, dataset: Dataset, limit: int) -> list[list[str | None]]:
     """The first rows that readers see, as text."""
     parts = [p for p in every(connection, SQL["visibility"], name=dataset.name) if p["attached"]]

@@ -1,4 +1,4 @@
--- Datasets, batches, parts, the ledger of chunks and the pins of exports. Tables themselves are made in datasets.py.
+-- Datasets, batches, parts and the ledger of chunks. Tables themselves are made in datasets.py.
 
 -- Publish, undo and replace of one dataset happen one after the other.
 -- name: lock
@@ -102,26 +102,6 @@ WHERE b.state IN ('staged', 'checked') AND (t.id IS NULL OR t.state IN ('stopped
 -- name: pinned
 SELECT true AS pinned FROM pins WHERE batch = %(id)s LIMIT 1
 
--- An export lists what readers see now, and pins it.
--- name: pin
-INSERT INTO pins (task, batch)
-SELECT %(task)s, b.id FROM batches b
-WHERE b.dataset = %(name)s AND EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached)
-ON CONFLICT DO NOTHING
-
 -- An export has ended.
 -- name: unpin
 DELETE FROM pins WHERE task = %(task)s
-
--- The chunks of the pinned batches in the order in which their files were published and written, after a place.
--- name: pinned_chunks
-SELECT c.batch, b.publish_no, c.start_offset, p.relation, c.first_row, c.last_row, c.good, c.zones, b.columns
-FROM pins JOIN batches b ON b.id = pins.batch JOIN chunks c ON c.batch = b.id JOIN parts p ON p.id = c.part
-WHERE pins.task = %(task)s AND c.good > 0 AND (b.publish_no, c.start_offset) > (%(publish_no)s::bigint, %(start)s::bigint)
-ORDER BY b.publish_no, c.start_offset
-LIMIT %(limit)s::int
-
--- The size of an export: chunks and rows of the pinned batches.
--- name: pinned_size
-SELECT count(*) AS chunks, coalesce(sum(c.good), 0)::bigint AS rows
-FROM pins JOIN chunks c ON c.batch = pins.batch WHERE pins.task = %(task)s

@@ -1,0 +1,107 @@
+"""What an export reads: pinned, in the order of the files, fetched ahead by two connections while the last rows are written."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+
+from waystation.storage import drain, reading
+from waystation.storage.db import Connection
+from waystation.storage.reading import Question, Stretch
+
+READERS = 2  # connections that read at the same time
+TRIES = 3  # to read a stretch, where connections are lost
+AHEAD = 4  # stretches that are read or wait to be written: what they hold is all the memory that an export needs
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some rows in order, as they stand in the file. place: where to go on. passed: rows that were looked at for it."""
+
+    data: bytes
+    rows: int
+    place: tuple[int, int]
+    passed: int
+
+
+class Listing:
+    """The rows that readers of a dataset saw when they were pinned; the same after a pause of three days."""
+
+    def __init__(self, db: Connection, task: UUID, connect: Callable[[], Connection], rows: int = 0) -> None:
+        self._db, self._task, self._connect = db, task, connect
+        self.rows = rows  # of all pinned batches
+
+    def read(
+        self, question: Question, *, after: tuple[int, int] = (0, -1), stretch_rows: int = 100_000
+    ) -> Generator[Piece, None, None]:
+        """The rows that are wanted, in the order of the files, from a place on. Close it, and nobody reads any more.
+
+        stretch_rows: rows that are looked at for a piece, unless they were imported in larger chunks. Where pieces end depends
+        on this and the listing alone, whatever the place where one began.
+        """
+        chunks = reading.pinned_chunks(self._db, self._task, after=after)
+        with _Readers(self._connect) as readers:
+            waiting: deque[Future[Piece]] = deque()
+            for stretch in reading.stretches(chunks, question.may_match, stretch_rows):
+                waiting.append(readers.submit(question, stretch))
+                if len(waiting) == AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+
+class _Readers:
+    """Threads with a connection each, opened when the first rows are asked of them."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
+        self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        self._all: list[Connection] = []
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+
+    def submit(self, question: Question, stretch: Stretch) -> Future[Piece]:
+        return self._pool.submit(self._read, question, stretch)
+
+    def _read(self, question: Question, stretch: Stretch) -> Piece:
+        if not stretch.relations:
+            return Piece(b"", 0, stretch.place, stretch.passed)
+        for tries in range(TRIES):
+            try:
+                connection = self._idle.get_nowait()
+            except queue.Empty:
+                connection = self._open()
+            try:
+                taken = drain.in_order(connection, reading.copy_stretch(question, stretch), delimiter=",")
+            except psycopg.OperationalError:
+                # A connection that was lost costs a stretch, which can be read again, and not the task.
+                if not connection.broken or tries + 1 == TRIES:
+                    raise
+            else:
+                self._idle.put(connection)
+                return Piece(taken.data, taken.rows, stretch.place, stretch.passed)
+        raise AssertionError("unreachable")
+
+    def _open(self) -> Connection:
+        connection = self._connect()
+        self._all.append(connection)
+        reading.prepare(connection)
+        return connection
+
+    def __enter__(self) -> _Readers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for connection in list(self._all):
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=1)
+        self._pool.shutdown(wait=True)
+        for connection in self._all:
+            connection.close()
