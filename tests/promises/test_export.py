@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
-from datetime import date
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
+from psycopg import sql
 
-from tests.support import at_state, files_of, part_tables, people_csv, send, wait_until
+from tests.attempts import die_at, leave_at, run_cut, work
+from tests.conftest import fresh_settings
+from tests.support import files_of, part_tables, people_csv, send, timeline
 from waystation.errors import DatasetNotFound, InvalidParams, InvalidRange, NoDateColumn, NoResult, UnknownColumn
+from waystation.kinds import export_csv
+from waystation.local import Servers
 from waystation.model import State, Task, Verb
-from waystation.wiring import House
-
-TOWN = {"chunk_rows": 500}
-
-
-def export(town: House, **params: object) -> Task:
-    task, _ = town.control.submit("export", params, actor="ann")
-    return task
-
-
-def content(town: House, task: Task) -> bytes:
-    return town.control.result(task.id).path.read_bytes()
+from waystation.reaper import Reaper
+from waystation.storage import drain
+from waystation.storage.db import Connection
+from waystation.wiring import House, open_house
 
 
 @pytest.fixture(scope="module")
-def people(town: House) -> bytes:
-    """A dataset `people` of 40,000 rows in two batches; its rows as a file."""
-    one, two = people_csv(25_000, seed=1), people_csv(15_000, seed=2)
-    at_state(town, send(town, one, dataset="people"), State.SUCCEEDED)
-    at_state(town, send(town, two, dataset="people"), State.SUCCEEDED)
+def desk(servers: Servers) -> Iterator[House]:
+    """A house without a worker: its tasks run in this process, when a test says so."""
+    with fresh_settings(servers, chunk_rows=500) as settings, open_house(settings, migrating=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def people(desk: House) -> bytes:
+    """A dataset `people` of 20,000 rows in two batches; its rows as a file."""
+    one, two = people_csv(13_000, seed=1), people_csv(7_000, seed=2)
+    done(desk, send(desk, one, dataset="people"))
+    done(desk, send(desk, two, dataset="people"))
     return one + two.split(b"\n", 1)[1]
 
 
-def test_without_a_range_the_file_comes_back_as_it_was_put_in(town: House, people: bytes) -> None:
-    task = at_state(town, export(town, dataset="people"), State.SUCCEEDED)
-    assert content(town, task) == people
-    assert task.counts == {"rows": 40_000}
-    assert (town.settings.home / "downloads" / f"{task.id}.csv").read_bytes() == people
+def export(desk: House, **params: object) -> Task:
+    task, _ = desk.control.submit("export", params, actor="ann")
+    return task
 
 
-def test_the_row_count_is_that_of_the_same_question_in_sql(town: House, people: bytes) -> None:
-    task = at_state(town, export(town, dataset="people", **{"from": "2012-03-04", "till": "2014-05-06"}), State.SUCCEEDED)
-    with town.database.transaction() as connection:
+def done(desk: House, task: Task) -> Task:
+    work(desk)
+    ended = desk.control.get(task.id)
+    assert ended.state is State.SUCCEEDED, ended.error
+    return ended
+
+
+def content(desk: House, task: Task) -> bytes:
+    return desk.control.result(task.id).path.read_bytes()
+
+
+def test_without_a_range_the_file_comes_back_as_it_was_put_in(desk: House, people: bytes) -> None:
+    task = done(desk, export(desk, dataset="people"))
+    assert content(desk, task) == people
+    assert task.counts == {"rows": 20_000}
+    assert (desk.settings.home / "downloads" / f"{task.id}.csv").read_bytes() == people
+
+
+def test_the_row_count_is_that_of_the_same_question_in_sql(desk: House, people: bytes) -> None:
+    task = done(desk, export(desk, dataset="people", **{"from": "2012-03-04", "till": "2014-05-06"}))
+    with desk.database.transaction() as connection:
         row = connection.execute(
             "SELECT count(*) AS n FROM datasets.people WHERE record_date BETWEEN '2012-03-04' AND '2014-05-06'"
         ).fetchone()
@@ -51,114 +73,172 @@ def test_the_row_count_is_that_of_the_same_question_in_sql(town: House, people: 
     assert task.result["by"] == "record_date"
 
 
-@pytest.mark.parametrize("pauses", [1, 3])
-def test_paused_and_resumed_the_bytes_are_the_same(town: House, people: bytes, pauses: int) -> None:
-    task = export(town, dataset="people")
-    for n in range(pauses):
-        wait_until(lambda n=n: town.control.get(task.id).done > 5000 * (n + 1), 20)  # type: ignore[misc]
-        town.control.act(Verb.PAUSE, task.id, actor="ann")
-        paused = at_state(town, task, State.PAUSED, State.SUCCEEDED)
-        assert paused.state is State.PAUSED
-        town.control.act(Verb.RESUME, task.id, actor="ann")
-    ended = at_state(town, task, State.SUCCEEDED)
-    assert ended.attempt == pauses + 1
-    assert content(town, task) == people
-    assert not (town.settings.home / "segments" / str(task.id)).exists()
+@pytest.mark.parametrize("seed", range(4))
+def test_cut_anywhere_by_pauses_and_deaths_the_bytes_are_the_same(desk: House, people: bytes, seed: int) -> None:
+    draw = random.Random(seed)
+    cuts = [(draw.choice(("left", "dead")), draw.randint(1, 6)) for _ in range(5)]
+    task = export(desk, dataset="people")
+    ended = run_cut(desk, task, cuts)
+    assert ended.state is State.SUCCEEDED
+    assert ended.attempt > 3, "it was cut"
+    assert content(desk, task) == people
+    assert not (desk.settings.home / "segments" / str(task.id)).exists()
 
 
-def test_a_paused_export_reads_the_same_rows_although_they_were_undone(town: House) -> None:
-    data = people_csv(20_000, seed=5)
-    source = at_state(town, send(town, data, dataset="pinned"), State.SUCCEEDED)
-    task = export(town, dataset="pinned")
-    wait_until(lambda: town.control.get(task.id).done > 2000, 20)
-    town.control.act(Verb.PAUSE, task.id, actor="ann")
-    at_state(town, task, State.PAUSED)
-    town.control.act(Verb.UNDO, source.id, actor="ann")
-    at_state(town, source, State.UNDONE)
-    assert town.control.dataset("pinned").rows == 0, "gone for readers at once"
-    assert part_tables(town), "and kept for the export"
-    at_state(town, send(town, b"other\n1\n", dataset="pinned"), State.SUCCEEDED)
-    town.control.act(Verb.RESUME, task.id, actor="ann")
-    at_state(town, task, State.SUCCEEDED)
-    assert content(town, task) == data
-    with town.database.transaction() as connection:
-        relation = connection.execute(
-            "SELECT 'p' || p.id AS name FROM parts p JOIN batches b ON b.id = p.batch WHERE b.task = %s", (source.id,)
-        ).fetchone()
-    assert relation is not None
-    wait_until(lambda: relation["name"] not in part_tables(town), 40)  # the sweep drops what no export reads any more
+def test_rows_that_lie_elsewhere_come_in_their_place(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL fills holes in earlier pages: a file's rows do not lie in its order, and are read by both drains in it."""
+    data = people_csv(6_000, seed=11)
+    done(desk, send(desk, data, dataset="holes"))
+    with desk.database.transaction() as connection:
+        [relation] = _relations(desk, "holes")
+        connection.execute(f"CREATE TEMP TABLE moved AS SELECT * FROM parts.{relation} WHERE _row % 7 = 0")
+        connection.execute(f"DELETE FROM parts.{relation} WHERE _row % 7 = 0")
+        connection.execute(f"INSERT INTO parts.{relation} SELECT * FROM moved ORDER BY _row DESC")
+    assert content(desk, done(desk, export(desk, dataset="holes"))) == data
+    monkeypatch.setattr(drain, "_libpq", None)
+    assert content(desk, done(desk, export(desk, dataset="holes"))) == data
 
 
-def test_stopped_it_leaves_no_file(town: House, people: bytes) -> None:
-    task = export(town, dataset="people")
-    wait_until(lambda: town.control.get(task.id).done > 2000, 20)
-    town.control.act(Verb.STOP, task.id, actor="ann")
-    at_state(town, task, State.STOPPED)
-    assert files_of(town, task) == []
+def _relations(desk: House, dataset: str) -> list[str]:
+    with desk.database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT p.relation FROM parts p JOIN batches b ON b.id = p.batch WHERE b.dataset = %s ORDER BY p.id", (dataset,)
+        )
+        return [r["relation"] for r in rows]
 
 
-def test_undone_its_file_is_gone(town: House, people: bytes) -> None:
-    task = at_state(town, export(town, dataset="people", till="2011-01-01"), State.SUCCEEDED)
-    assert files_of(town, task)
-    town.control.act(Verb.UNDO, task.id, actor="ann")
-    at_state(town, task, State.UNDONE)
-    assert files_of(town, task) == []
+def test_a_reading_connection_that_is_cut_costs_nothing_but_time(
+    desk: House, people: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a connection that reads is ended here, the attempt's own one lives: the stretch is read again by another."""
+    monkeypatch.setattr(export_csv, "STEP", 0.0)
+    ended: list[int] = []
+    in_order = drain.in_order
+
+    def cut_at_first(connection: Connection, query: sql.Composed, *, delimiter: str) -> drain.Taken:
+        if len(ended) < 2:
+            ended.append(connection.info.backend_pid)
+            with desk.database.transaction() as other:
+                other.execute("SELECT pg_terminate_backend(%s, 1000)", (ended[-1],))
+        return in_order(connection, query, delimiter=delimiter)
+
+    monkeypatch.setattr(drain, "in_order", cut_at_first)
+    task = done(desk, export(desk, dataset="people"))
+    assert len(ended) == 2
+    assert task.attempt == 1
+    assert content(desk, task) == people
+
+
+def test_a_paused_export_reads_the_same_rows_although_they_were_undone(desk: House) -> None:
+    data = people_csv(5_000, seed=5)
+    source = done(desk, send(desk, data, dataset="pinned"))
+    task = export(desk, dataset="pinned")
+    leave_at(desk, 3)
+    assert desk.control.get(task.id).done > 0
+    desk.control.act(Verb.PAUSE, task.id, actor="ann")
+    [relation] = _relations(desk, "pinned")
+    desk.control.act(Verb.UNDO, source.id, actor="ann")
+    work(desk)
+    assert desk.control.get(source.id).state is State.UNDONE
+    assert desk.control.dataset("pinned").rows == 0, "gone for readers at once"
+    assert relation in part_tables(desk), "and kept for the export"
+    done(desk, send(desk, b"other\n1\n", dataset="pinned"))
+    desk.control.act(Verb.RESUME, task.id, actor="ann")
+    done(desk, task)
+    assert content(desk, task) == data
+    Reaper(desk.database, desk.files, desk.settings, desk.bell).pass_once(sweep=True)
+    assert relation not in part_tables(desk), "the sweep drops what no export reads any more"
+
+
+def test_stopped_it_leaves_no_file(desk: House, people: bytes) -> None:
+    task = export(desk, dataset="people")
+    leave_at(desk, 3)
+    assert files_of(desk, task)
+    desk.control.act(Verb.STOP, task.id, actor="ann")
+    work(desk)
+    assert desk.control.get(task.id).state is State.STOPPED
+    assert files_of(desk, task) == []
+
+
+def test_undone_its_file_is_gone(desk: House, people: bytes) -> None:
+    task = done(desk, export(desk, dataset="people", till="2011-01-01"))
+    assert files_of(desk, task)
+    desk.control.act(Verb.UNDO, task.id, actor="ann")
+    work(desk)
+    assert desk.control.get(task.id).state is State.UNDONE
+    assert files_of(desk, task) == []
     with pytest.raises(NoResult):
-        town.control.result(task.id)
+        desk.control.result(task.id)
 
 
-def test_an_empty_range_gives_the_header_alone(town: House, people: bytes) -> None:
-    task = at_state(town, export(town, dataset="people", **{"from": "1900-01-01", "till": "1900-01-02"}), State.SUCCEEDED)
-    assert content(town, task) == b"name,age,phone,email,address,record_date\n"
+def test_an_empty_range_gives_the_header_alone(desk: House, people: bytes) -> None:
+    task = done(desk, export(desk, dataset="people", **{"from": "1900-01-01", "till": "1900-01-02"}))
+    assert content(desk, task) == b"name,age,phone,email,address,record_date\n"
 
 
-def test_rows_without_a_date_come_only_without_a_range(town: House) -> None:
-    at_state(town, send(town, b"n,day\n1,2020-01-01\n2,\n", dataset="gaps"), State.SUCCEEDED)
-    assert content(town, at_state(town, export(town, dataset="gaps"), State.SUCCEEDED)) == b"n,day\n1,2020-01-01\n2,\n"
-    ranged = at_state(town, export(town, dataset="gaps", **{"from": "2000-01-01"}), State.SUCCEEDED)
-    assert content(town, ranged) == b"n,day\n1,2020-01-01\n"
+def test_chunks_without_a_day_of_the_range_are_not_read(desk: House) -> None:
+    days = [date(2020, 1, 1) + timedelta(days=n // 100) for n in range(6_000)]
+    lines = [f"{n},{day}\n".encode() for n, day in enumerate(days)]
+    done(desk, send(desk, b"n,day\n" + b"".join(lines), dataset="zones"))
+    task = export(desk, dataset="zones", **{"from": "2020-02-01", "till": "2020-02-03"})
+    assert die_at(desk, task, 2), "cut before its end"
+    ended = done(desk, task)
+    assert content(desk, task) == b"n,day\n" + b"".join(
+        x for x, day in zip(lines, days, strict=True) if (day.month, day.day) in {(2, 1), (2, 2), (2, 3)}
+    )
+    assert ended.done == 6_000, "what was passed over counts as done"
+    [relation] = _relations(desk, "zones")
+    with desk.database.transaction() as connection:
+        connection.execute(f"UPDATE parts.{relation} SET day = '2020-02-02' WHERE n < 100")
+    again = done(desk, export(desk, dataset="zones", **{"from": "2020-02-01", "till": "2020-02-03"}))
+    assert content(desk, again) == content(desk, task), "the ledger says that there is nothing"
 
 
-def test_both_days_of_the_range_are_whole_and_included(town: House) -> None:
+def test_rows_without_a_date_come_only_without_a_range(desk: House) -> None:
+    done(desk, send(desk, b"n,day\n1,2020-01-01\n2,\n", dataset="gaps"))
+    assert content(desk, done(desk, export(desk, dataset="gaps"))) == b"n,day\n1,2020-01-01\n2,\n"
+    ranged = done(desk, export(desk, dataset="gaps", **{"from": "2000-01-01"}))
+    assert content(desk, ranged) == b"n,day\n1,2020-01-01\n"
+
+
+def test_both_days_of_the_range_are_whole_and_included(desk: House) -> None:
     rows = b"2020-01-01 00:00:00", b"2020-01-02 23:59:59.999999", b"2020-01-03 00:00:00"
-    at_state(town, send(town, b"t\n" + b"\n".join(rows) + b"\n", dataset="days"), State.SUCCEEDED)
-    task = at_state(town, export(town, dataset="days", **{"from": "2020-01-01", "till": "2020-01-02"}), State.SUCCEEDED)
-    assert content(town, task) == b"t\n" + rows[0] + b"\n" + rows[1] + b"\n"
+    done(desk, send(desk, b"t\n" + b"\n".join(rows) + b"\n", dataset="days"))
+    task = done(desk, export(desk, dataset="days", **{"from": "2020-01-01", "till": "2020-01-02"}))
+    assert content(desk, task) == b"t\n" + rows[0] + b"\n" + rows[1] + b"\n"
 
 
-def test_columns_that_came_later_are_empty_in_earlier_batches(town: House) -> None:
-    at_state(town, send(town, b"a\n1\n", dataset="later"), State.SUCCEEDED)
-    at_state(town, send(town, b"a,b\n2,x\n", dataset="later"), State.SUCCEEDED)
-    assert content(town, at_state(town, export(town, dataset="later"), State.SUCCEEDED)) == b"a,b\n1,\n2,x\n"
+def test_columns_that_came_later_are_empty_in_earlier_batches(desk: House) -> None:
+    done(desk, send(desk, b"a\n1\n", dataset="later"))
+    done(desk, send(desk, b"a,b\n2,x\n", dataset="later"))
+    assert content(desk, done(desk, export(desk, dataset="later"))) == b"a,b\n1,\n2,x\n"
 
 
-def test_what_cannot_be_exported_is_refused_at_once(town: House, people: bytes) -> None:
-    at_state(town, send(town, b"a,b\n2020-01-01,2020-01-01\n", dataset="twodates"), State.SUCCEEDED)
-    at_state(town, send(town, b"a\n1\n", dataset="nodates"), State.SUCCEEDED)
+def test_what_cannot_be_exported_is_refused_at_once(desk: House, people: bytes) -> None:
+    done(desk, send(desk, b"a,b\n2020-01-01,2020-01-01\n", dataset="twodates"))
+    done(desk, send(desk, b"a\n1\n", dataset="nodates"))
     with pytest.raises(DatasetNotFound):
-        export(town, dataset="nowhere")
+        export(desk, dataset="nowhere")
     with pytest.raises(InvalidRange):
-        export(town, dataset="people", **{"from": "2020-01-02", "till": "2020-01-01"})
+        export(desk, dataset="people", **{"from": "2020-01-02", "till": "2020-01-01"})
     with pytest.raises(InvalidParams):
-        export(town, dataset="people", **{"from": "yesterday"})
+        export(desk, dataset="people", **{"from": "yesterday"})
     with pytest.raises(NoDateColumn):
-        export(town, dataset="twodates", **{"from": "2020-01-01"})
+        export(desk, dataset="twodates", **{"from": "2020-01-01"})
     with pytest.raises(NoDateColumn):
-        export(town, dataset="nodates", **{"from": "2020-01-01"})
+        export(desk, dataset="nodates", **{"from": "2020-01-01"})
     with pytest.raises(NoDateColumn):
-        export(town, dataset="people", by="name", **{"from": "2020-01-01"})
+        export(desk, dataset="people", by="name", **{"from": "2020-01-01"})
     with pytest.raises(UnknownColumn):
-        export(town, dataset="people", by="nothing", **{"from": str(date(2020, 1, 1))})
-    assert at_state(town, export(town, dataset="twodates", by="b", **{"from": "2020-01-01"}), State.SUCCEEDED)
+        export(desk, dataset="people", by="nothing", **{"from": str(date(2020, 1, 1))})
+    assert done(desk, export(desk, dataset="twodates", by="b", **{"from": "2020-01-01"}))
 
 
-def test_generate_makes_the_same_file_whether_or_not_it_was_paused(town: House) -> None:
-    one, _ = town.control.submit("generate", {"rows": 50_000, "seed": 3}, actor="ann")
-    one = at_state(town, one, State.SUCCEEDED)
-    two, _ = town.control.submit("generate", {"rows": 50_000, "seed": 3}, actor="ann")
-    town.control.act(Verb.PAUSE, two.id, actor="ann")
-    at_state(town, two, State.PAUSED, State.SUCCEEDED)
-    if town.control.get(two.id).state is State.PAUSED:
-        town.control.act(Verb.RESUME, two.id, actor="ann")
-    two = at_state(town, two, State.SUCCEEDED)
-    assert content(town, one) == content(town, two) == people_csv(50_000, seed=3)
+def test_generate_makes_the_same_file_whether_or_not_it_was_paused(desk: House) -> None:
+    one, _ = desk.control.submit("generate", {"rows": 50_000, "seed": 3}, actor="ann")
+    one = done(desk, one)
+    two, _ = desk.control.submit("generate", {"rows": 50_000, "seed": 3}, actor="ann")
+    two = run_cut(desk, two, [("left", 2), ("dead", 1), ("left", 1)])
+    assert two.attempt == 4
+    assert "lease lost" in timeline(desk, two)
+    assert content(desk, one) == content(desk, two) == people_csv(50_000, seed=3)

@@ -56,8 +56,8 @@ def open_copy(connection: Connection, query: sql.Composed, *, delimiter: str, nu
             yield _PlainRows(copy, delimiter, numbers)
         return
     began = connection.pgconn.exec_(query.as_bytes(connection))
-    if began.status != pq.ExecStatus.COPY_OUT:
-        raise psycopg.errors.error_from_result(began)
+    if began.status != pq.ExecStatus.COPY_OUT:  # PQexec has taken all results already
+        raise _error(connection, began)
     yield _CompiledRows(connection, delimiter, numbers)
 
 
@@ -80,12 +80,19 @@ class _CompiledRows(Rows):
         assert address is not None, "the connection is closed"
         data, rows, last, state = _drain.drain(*_libpq, address, self._delimiter, self._numbers, most, ordering)
         if state != 0:
-            while ended := pgconn.get_result():
-                if ended.status == pq.ExecStatus.FATAL_ERROR:
-                    raise psycopg.errors.error_from_result(ended)
+            ends = list(iter(pgconn.get_result, None))  # to the last one, so that the connection can be used again
+            for end in ends:
+                if end.status == pq.ExecStatus.FATAL_ERROR:
+                    raise _error(self._connection, end)
             if state != 1:
                 raise psycopg.OperationalError(pgconn.get_error_message())
         return Taken(data, rows, last[: self._numbers], state == 0)
+
+
+def _error(connection: Connection, result: pq.abc.PGresult) -> psycopg.Error:
+    if connection.broken:  # then the words are libpq's own, and carry no code to make a class of
+        return psycopg.OperationalError(connection.pgconn.get_error_message())
+    return psycopg.errors.error_from_result(result)
 
 
 class _PlainRows(Rows):

@@ -1,4 +1,4 @@
-"""Build the compiled encoder with the address and undefined-behaviour sanitizers, run the tests of CSV and the fuzzer on it.
+"""Build the compiled parts with the address and undefined-behaviour sanitizers, run their tests and the fuzzer of CSV on them.
 
     python -m tests.unit.csvio.sanitize [SECONDS]
 
@@ -22,14 +22,14 @@ WATCHED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-om
 
 
 def build(folder: Path) -> list[str]:
-    """A copy of the package with the watched encoder in it; the libraries that must be loaded before all others."""
+    """A copy of the package with the watched parts in it; the libraries that must be loaded before all others."""
     shutil.copytree(PACKAGE, folder / "waystation", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     compiler = os.environ.get("CC", "cc")
     include = sysconfig.get_paths()["include"]
-    made = folder / "waystation" / "csvio" / "_encode.abi3.so"
     flags = ["-std=gnu11", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-DPy_LIMITED_API=0x030B0000", f"-I{include}"]
-    source = str(PACKAGE / "csvio" / "_encode.c")
-    subprocess.run([compiler, *flags, *WATCHED, source, "-o", str(made)], check=True)
+    for part in ("csvio/_encode", "storage/_drain"):
+        made = folder / "waystation" / f"{part}.abi3.so"
+        subprocess.run([compiler, *flags, *WATCHED, str(PACKAGE / f"{part}.c"), "-o", str(made)], check=True)
     names = ("libasan.so", "libubsan.so")
     asked = [subprocess.check_output([compiler, f"-print-file-name={name}"], text=True).strip() for name in names]
     return [path for path in asked if "/" in path]  # a name alone: the compiler has no such file, or needs none
@@ -50,7 +50,15 @@ def main() -> int:
         }
         watched.pop("WAYSTATION_ENCODER", None)
         code = "from waystation.csvio import compiled; print('sanitize: watching', compiled._encode.__file__)"
-        tests = ["-m", "pytest", "tests/unit/csvio", "-p", "no:cacheprovider", "--ignore=tests/unit/csvio/test_postgres.py"]
+        tests = [
+            "-m",
+            "pytest",
+            "tests/unit/csvio",
+            "tests/unit/test_drain.py",
+            "-p",
+            "no:cacheprovider",
+            "--ignore=tests/unit/csvio/test_postgres.py",
+        ]
         tests += ["-k", "not postgresql"]
         for command in (["-c", code], tests, ["-m", "tests.unit.csvio.fuzz", seconds]):
             done = subprocess.run([sys.executable, *command], env=watched, cwd=ROOT, check=False)
