@@ -415,6 +415,11 @@ class Control:
             self._dataset(connection, name)
             return datasets.batches(connection, name)
 
+    def dataset_size(self, name: str) -> int:
+        """Bytes on the disk of what readers see of a dataset."""
+        with self.database.transaction() as connection:
+            return datasets.size(connection, name)
+
     def preview(self, name: str, limit: int = 20) -> tuple[list[str], list[list[str | None]]]:
         """The names of a dataset's columns, and its first rows as text."""
         with self.database.transaction() as connection:
@@ -446,6 +451,11 @@ class Control:
         """Rejected rows in file order, after a record number: record, line, col, value, reason, fields."""
         with self.database.transaction() as connection:
             return staging.rejects(connection, self._get(connection, task_id).id, after=after, limit=limit)
+
+    def reject_header(self, task_id: UUID | str) -> list[str]:
+        """The header of the file that a task's rejects came from."""
+        with self.database.transaction() as connection:
+            return staging.reject_header(connection, self._get(connection, task_id).id)
 
     def rejects(self, task_id: UUID | str) -> Iterator[bytes]:
         """The rejected rows as a CSV to mend and upload again, a thousand rows at a time in memory."""

@@ -106,7 +106,7 @@ def test_what_went_wrong_is_a_page_with_the_remedy(client: FlaskClient) -> None:
 def test_programs_never_get_a_page(client: FlaskClient) -> None:
     for accept in ("*/*", "application/json", "application/json, */*;q=0.5", ""):
         assert client.get(f"/tasks/{uuid4()}", headers={"Accept": accept}).mimetype == "application/problem+json"
-    for path in ("/tasks/?limit=0", "/datasets/none", f"/tasks/{uuid4()}/result", "/nowhere"):
+    for path in ("/tasks/?limit=0", "/datasets/none/batches", f"/tasks/{uuid4()}/result", "/nowhere"):
         assert client.get(path, headers=BROWSER).mimetype == "application/problem+json"
 
 

@@ -47,6 +47,12 @@ def batches(connection: Connection, name: str) -> list[Batch]:
     return [_batch(r) for r in every(connection, SQL["batches"], name=name)]
 
 
+def size(connection: Connection, name: str) -> int:
+    """Bytes on the disk of what readers see of a dataset."""
+    row = one(connection, SQL["size"], name=name)
+    return int(row["bytes"]) if row else 0
+
+
 def _batch(row: Row) -> Batch:
     return Batch(
         id=row["id"],

@@ -42,6 +42,11 @@ SELECT b.*, t.created_by, EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p
     (SELECT count(*) FROM pins WHERE pins.batch = b.id) AS readers
 FROM batches b JOIN tasks t ON t.id = b.task WHERE b.task = %(task)s
 
+-- Bytes on the disk of what readers see of a dataset.
+-- name: size
+SELECT coalesce(sum(pg_total_relation_size(to_regclass('parts.' || quote_ident(p.relation)))), 0)::bigint AS bytes
+FROM parts p JOIN batches b ON b.id = p.batch WHERE b.dataset = %(name)s AND p.attached
+
 -- What readers would see of a dataset if one of its batches were not there.
 -- name: without
 WITH live AS (

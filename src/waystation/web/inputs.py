@@ -213,6 +213,12 @@ class RejectsQuery(Input):
     after: int = Field(0, ge=0, lt=2**63, description="The json page begins after this record number.")
 
 
+class LikeQuery(Input):
+    """What a form begins with."""
+
+    like: str | None = Field(None, max_length=36, description="A browser's form is filled with this task's parameters.")
+
+
 class PreviewQuery(Input):
     """How much to show."""
 

@@ -8,15 +8,18 @@ from waystation import __version__
 from waystation.model import State
 from waystation.states import FINAL, MEANING
 from waystation.web import words
-from waystation.web.pages import download, home, live, many, one, upload
+from waystation.web.pages import download, home, kinds, live, many, one, system, upload
 from waystation.web.pages.consequences import ASKS_FIRST, HINTS
 
-ROOMS = (home.room, one.room, many.room, upload.room, download.room)
+ROOMS = (home.room, one.room, many.room, upload.room, download.room, kinds.room, system.room)
 
 PLACES = (
     ("Tasks", "/"),
     ("Upload", "/upload"),
     ("Download", "/download"),
+    ("Datasets", "/datasets"),
+    ("Kinds", "/kinds"),
+    ("System", "/system"),
 )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from flask.typing import ResponseReturnValue
 
-from waystation.errors import DatasetNotFound
+from waystation.errors import DatasetNotFound, KindNotFound, TaskNotFound
 from waystation.web import current
-from waystation.web.api.common import json_of
-from waystation.web.inputs import PreviewQuery, query
+from waystation.web.api.common import has_page, json_of
+from waystation.web.inputs import LikeQuery, PreviewQuery, query
 from waystation.web.operations import Answer, Room
+from waystation.web.pages import datasets as datasets_pages
+from waystation.web.pages import kinds as kinds_pages
+from waystation.web.problems import prefers_page
 from waystation.web.shapes import (
     BatchList,
     BatchOut,
@@ -26,7 +29,25 @@ room = Room("catalog", __name__)
 @room.operation("GET", "/kinds", "List the kinds of task", Answer(200, "The kinds.", KindList))
 def kinds() -> ResponseReturnValue:
     """The kinds that this server knows, each with the JSON Schema of its parameters."""
-    return json_of(KindList(kinds=[KindOut.of(k) for k in current.control().kinds()]))
+    has_page()
+    found = current.control().kinds()
+    return kinds_pages.listing(found) if prefers_page() else json_of(KindList(kinds=[KindOut.of(k) for k in found]))
+
+
+@room.operation(
+    "GET",
+    "/kinds/<name>",
+    "Show a kind of task",
+    Answer(200, "The kind.", KindOut),
+    query=LikeQuery,
+    errors=(KindNotFound, TaskNotFound),
+)
+def kind(name: str) -> ResponseReturnValue:
+    """One kind, with the JSON Schema of its parameters. A browser gets a form that starts a task."""
+    has_page()
+    asked = query(LikeQuery)
+    found = current.control().registry.get(name).info()
+    return kinds_pages.page(found, asked.like) if prefers_page() else json_of(KindOut.of(found))
 
 
 @room.operation("GET", "/workers", "List the workers", Answer(200, "The workers.", WorkerList))
@@ -38,13 +59,17 @@ def workers() -> ResponseReturnValue:
 @room.operation("GET", "/datasets", "List the datasets", Answer(200, "The datasets.", DatasetList))
 def datasets() -> ResponseReturnValue:
     """Every dataset with its columns and its number of rows."""
-    return json_of(DatasetList(datasets=[DatasetOut.of(d) for d in current.control().datasets()]))
+    has_page()
+    found = current.control().datasets()
+    return datasets_pages.listing(found) if prefers_page() else json_of(DatasetList(datasets=[DatasetOut.of(d) for d in found]))
 
 
 @room.operation("GET", "/datasets/<name>", "Show a dataset", Answer(200, "The dataset.", DatasetOut), errors=(DatasetNotFound,))
 def dataset(name: str) -> ResponseReturnValue:
     """One dataset, as readers see it now."""
-    return json_of(DatasetOut.of(current.control().dataset(name)))
+    has_page()
+    found = current.control().dataset(name)
+    return datasets_pages.page(found) if prefers_page() else json_of(DatasetOut.of(found))
 
 
 @room.operation(

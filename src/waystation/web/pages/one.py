@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
+from waystation.csvio.names import safe_names
 from waystation.model import Task
 from waystation.web import current
 from waystation.web.api.stream import streamed
@@ -12,12 +16,53 @@ from waystation.web.pages.live import TaskView
 from waystation.web.shapes import TaskOut
 
 room = Blueprint("one", __name__)
+SHOWN = 50  # rejects on the page
+
+
+@dataclass(frozen=True, slots=True)
+class RejectShown:
+    """A rejected row as the page shows it; `bad` is the place of the cell that is wrong, if it is one cell."""
+
+    line: int
+    reason: str
+    cells: list[str]
+    bad: int | None
 
 
 def page(task: Task) -> str:
     """Everything that is known of a task."""
     control = current.control()
-    return render_template("task.html", task=TaskOut.of(task), events=control.events(task.id))
+    names, rows = rejects(task)
+    return render_template(
+        "task.html",
+        task=TaskOut.of(task),
+        events=control.events(task.id),
+        reject_names=names,
+        reject_rows=rows,
+        again=again(task),
+    )
+
+
+def rejects(task: Task) -> tuple[list[str], list[RejectShown]]:
+    """The header of the task's file and its first rejected rows."""
+    if not task.counts.get("bad"):
+        return [], []
+    control = current.control()
+    header = control.reject_header(task.id)
+    known = {name: at for at, name in enumerate(safe_names(header)[0])} | {name: at for at, name in enumerate(header)}
+    return header, [
+        RejectShown(row["line"], row["reason"], list(row["fields"]), known.get(row["col"]))
+        for row in control.reject_rows(task.id, limit=SHOWN)
+    ]
+
+
+def again(task: Task) -> str | None:
+    """Where the same can be asked for once more; a file has to be uploaded again."""
+    if "upload" in task.params:
+        return f"/upload?{urlencode({'dataset': task.dataset})}" if task.dataset else "/upload"
+    if current.control().registry.find(task.kind) is None:
+        return None
+    return f"/kinds/{task.kind}?{urlencode({'like': str(task.id)})}"
 
 
 @room.get("/live/<task_id>")

@@ -1,0 +1,69 @@
+"""The other pages, without JavaScript: each shows what the API tells, at the same address."""
+
+from __future__ import annotations
+
+import re
+
+from flask.testing import FlaskClient
+
+from tests.web.conftest import PEOPLE, end_of, imported
+from tests.web.test_page import BROWSER
+
+TOWN = {"kinds": "tests.kinds"}
+
+
+def page(client: FlaskClient, path: str, status: int = 200) -> str:
+    """The text of a page."""
+    response = client.get(path, headers=BROWSER)
+    assert (response.status_code, response.mimetype) == (status, "text/html"), path
+    return response.get_data(as_text=True)
+
+
+def test_an_empty_house_teaches(client: FlaskClient) -> None:
+    assert "There is no dataset yet" in page(client, "/datasets")
+
+
+def test_a_dataset_shows_its_columns_imports_and_rows(client: FlaskClient) -> None:
+    task = imported(client, PEOPLE, dataset="shown")
+    assert "/datasets/shown" in page(client, "/datasets")
+    text = page(client, "/datasets/shown")
+    for piece in ("record_date", "2015-12-10", "ada", f"{task['self_url']}/undo/ask", "3 rows of 1 import"):
+        assert piece in text
+    assert "Back to the tasks" in page(client, "/datasets/none", 404)
+    assert client.get("/datasets/shown").get_json()["rows"] == 3
+
+
+def test_rejects_are_a_table_with_the_bad_cell_marked(client: FlaskClient) -> None:
+    task = imported(client, b"Full Name,age\nada,36\nbob,old\n" + b"eve,7\n" * 60, dataset="marked")
+    text = page(client, task["self_url"])
+    assert "<mark>old</mark>" in text
+    assert re.search(r'<td class="num">3</td><td class="why">[^<]*not a whole number', text)
+    assert f'href="{task["rejects"]["url"]}"' in text
+    assert "/upload?dataset=marked" in text
+
+
+def test_a_kind_s_form_starts_a_task_and_says_what_is_wrong_in_it(client: FlaskClient) -> None:
+    assert "/kinds/test.count" in page(client, "/kinds")
+    assert 'name="steps"' in page(client, "/kinds/test.count")
+    wrong = client.post("/kinds/test.count/start", data={"steps": "many"}, headers=BROWSER)
+    text = wrong.get_data(as_text=True)
+    assert wrong.status_code == 422
+    assert "steps" in text
+    assert 'value="many"' in text
+    done = client.post("/kinds/test.count/start", data={"steps": "2", "nap": "0", "kill_at": ""}, headers=BROWSER)
+    assert done.status_code == 303
+    task = client.get(done.headers["Location"]).get_json()
+    assert task["params"]["steps"] == 2
+    end_of(client, task)
+    again = page(client, f"/kinds/test.count?like={task['task_id']}")
+    assert re.search(r'name="steps" type="number" value="2"', again)
+    assert client.get("/kinds/test.count").get_json()["name"] == "test.count"
+    assert client.get("/kinds/none").status_code == 404
+
+
+def test_the_system_says_what_is_there(client: FlaskClient) -> None:
+    text = page(client, "/system")
+    assert "answers" in text
+    assert "of 2 busy" in text
+    client.put("/limits/kind/generate", json={"held": True, "reason": "maintenance"})
+    assert "maintenance" in page(client, "/system")
