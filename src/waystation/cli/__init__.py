@@ -14,6 +14,9 @@ from waystation.cli.session import Session, remote_options
 from waystation.errors import WaystationError
 
 
+INTERRUPTED = 130  # what a shell makes of Ctrl-C
+
+
 class Root(click.Group):
     """The group that turns every error of ours into its sentence, its remedy and its exit code."""
 
@@ -24,6 +27,8 @@ class Root(click.Group):
             session: Session = ctx.obj
             session.tell(error)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # as they were added: what belongs together stands together

@@ -67,6 +67,27 @@ def duration(task: Task) -> str:
     return f"{max(0.0, (end - datetime.fromisoformat(task['started_at'])).total_seconds()):.1f} s"
 
 
+def span(seconds: float) -> str:
+    """A time that is still to come, no finer than it can be known: "8 s", "2 min 5 s", "12 min", "3 h 12 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole < 600 else "")
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def pace(task: Task) -> str:
+    """How fast it is and how long it will take; of one that has ended, how long it took; else its phase."""
+    progress = task.progress
+    if task.complete:
+        return duration(task)
+    if task["state"] not in ("running", "reverting") or not progress["rate"]:
+        return escape(progress["phase"] or "")
+    left = f", {span(progress['eta'])} left" if progress["eta"] is not None else ""
+    return f"{units(progress['rate'], progress['unit'])}/s{left}"
+
+
 def line(task: Task) -> str:
     """One task on one line, without colours."""
     of = f" {task['dataset']}" if task["dataset"] else ""

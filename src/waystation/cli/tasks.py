@@ -8,12 +8,13 @@ import click
 
 from waystation.cli import look
 from waystation.cli.session import Session, remote
+from waystation.cli.watching import unfinished
 from waystation.cli.watching import watch as watch_tasks
 from waystation.client import Filter, Task
 from waystation.client.task import LEADS
 from waystation.errors import InvalidRequest, WaystationError
 from waystation.model import JsonValue, State, Verb
-from waystation.states import FINAL, STATUSES
+from waystation.states import STATUSES
 
 TEXTS: dict[Verb, str] = {
     Verb.PAUSE: """Let tasks stand still; a paused task holds no worker.
@@ -77,24 +78,25 @@ def show(session: Session, task_id: str) -> None:
 
 @click.command()
 @click.argument("task_ids", nargs=-1)
+@click.option("--follow", "-f", is_flag=True, help="Show tasks that come later too, until Ctrl-C.")
 @remote
-def watch(session: Session, task_ids: tuple[str, ...]) -> None:
+def watch(session: Session, task_ids: tuple[str, ...], follow: bool) -> None:
     """Show tasks' progress until all have ended; without ids, every task that has not ended yet.
 
-    On a terminal these are bars, elsewhere lines; with --json each change is one line of JSON. The exit code is 7 if one
-    failed.
+    On a terminal these are bars, drawn in place; elsewhere lines; with --json each change is one line of JSON. Ctrl-C ends the
+    watching, never a task. The exit code is 7 if one failed.
     """
-    ids = task_ids or _unfinished(session)
-    if not ids:
+    ids = task_ids or tuple(unfinished(session))
+    if not ids and not follow:
         session.say("No task is waiting or running.")
         return
-    ended = watch_tasks(session, ids)
+    try:
+        ended = watch_tasks(session, ids, follow=follow)
+    except KeyboardInterrupt:
+        if follow:
+            return
+        raise
     settle([t for t in ended if t["state"] == "failed"], frozenset({"succeeded"}))
-
-
-def _unfinished(session: Session) -> tuple[str, ...]:
-    states = [s.value for s in State if s not in FINAL]
-    return tuple(t["task_id"] for s in states for t in session.client.tasks({"state": s}))
 
 
 @click.command()
