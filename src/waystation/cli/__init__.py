@@ -13,7 +13,6 @@ from waystation.cli import data, serving, tasks
 from waystation.cli.session import Session, remote_options
 from waystation.errors import WaystationError
 
-
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 
