@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench sanitize bench-control crash tus-test lock image sbom compose-test clean
+.PHONY: help setup demo up test check docs bench sanitize bench-control crash tus-test lock image sbom compose-test prove-teams clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ sbom: image ## write dist/waystation.cdx.json: all that is in the image, with li
 
 compose-test: $(READY) ## the walk-through and an import under kills, restarts and a rolling re-create, on Compose (Docker, 5 minutes)
 	@$(BIN)/python -m tests.deploy.compose
+
+prove-teams: $(READY) ## 2,000 teams through a slow and flaky service: paused, killed twice, stopped; the service's books compared (minutes)
+	@TEAMS=$(or $(TEAMS),2000) CALL_SECONDS=0.05 $(BIN)/python -m pytest -q -s tests/promises/test_teams.py
 
 clean: ## remove the virtual environment and the caches (never the state folder)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/*/*.so

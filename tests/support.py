@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
 from psycopg import sql
 
 from waystation.csvio import people
@@ -108,3 +109,9 @@ def files_of(house: House, task: Task) -> list[str]:
     found = [str(p.relative_to(house.settings.home)) for p in house.settings.home.rglob("*") if str(task.id) in str(p)]
     upload = task.params.get("upload")
     return found + [str(p) for p in house.settings.home.rglob("*") if upload and upload in str(p)]
+
+
+def children(worker: int) -> list[psutil.Process]:
+    """The pool children of the worker with this process id: the processes that run attempts."""
+    main = next(p for p in psutil.Process(worker).children() if "waystation.engine.main" in p.cmdline())
+    return [p for p in main.children() if "resource_tracker" not in " ".join(p.cmdline())]

@@ -596,7 +596,7 @@ class Control:
 
     def _needs_no_worker(self, task: Task) -> bool:
         kind: Kind | None = self.registry.find(task.kind)
-        return kind is not None and (kind.undo_steps is None or task.goal is Goal.TERMINATED)
+        return kind is not None and (not kind.takes_back or task.goal is Goal.TERMINATED)
 
     def _let_go_of_uploads(self, task: Task) -> Task:
         with self.database.transaction() as connection:
@@ -608,14 +608,15 @@ class Control:
         assert task.goal is not None
         end = states.move(State.REVERTING, states.END[task.goal])
         kind = self.registry.find(task.kind)
-        leftovers = list(task.leftovers)
-        if kind is not None and kind.undo_steps is not None and (task.done or task.cursor is not None):
-            leftovers = [{"why": "Terminated: the kind's own undo was not run.", "done": task.done}]
         for number in range(AT_ONCE_TRIES):
             try:
                 with self.database.pool.connection() as connection:
                     holdings.release(connection, self.files, task.id, lock_timeout=self.settings.publish_lock_timeout)
                     result = holdings.without_file(task.result) if task.goal is Goal.UNDONE else None
+                    leftovers = task.leftovers
+                    if task.goal is Goal.TERMINATED:
+                        own_undo = kind is not None and kind.undo_steps is not None
+                        leftovers = holdings.left_standing(connection, task, own_undo=own_undo)
                     moved = tasks.reverted(connection, task, end.to, result=result, leftovers=leftovers)
                     if moved is None:  # a worker was first
                         connection.rollback()

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
+from waystation.sdk.lease import Lease
 from waystation.settings import Settings
 from waystation.storage import tasks
 from waystation.storage.db import Connection, Database, attempt_name
@@ -41,14 +42,17 @@ class Heartbeat:
         task: UUID,
         attempt: int,
         settings: Settings,
+        lease: Lease,
         on_lost: Callable[[], None] | None,
         on_overdue: Callable[[], None] = lambda: None,
     ) -> None:
         self._database, self._task, self._attempt = database, task, attempt
         self._settings = settings
+        self._lease = lease
         self._on_lost = on_lost or exit_process
         self._on_overdue = on_overdue
         self._over = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{task}", daemon=True)
         self.leaving = False
         self.step_timeout: float | None = None
@@ -62,7 +66,12 @@ class Heartbeat:
     def stop(self) -> None:
         """The attempt is over."""
         self._over.set()
+        self._wake.set()
         self._thread.join(timeout=self._settings.lease)
+
+    def now(self) -> None:
+        """Beat at once: somebody needs the lease to hold for longer."""
+        self._wake.set()
 
     def wait(self, seconds: float) -> None:
         """Wait, but not beyond the end of the attempt."""
@@ -71,7 +80,11 @@ class Heartbeat:
     def _beat(self) -> None:
         connection: Connection | None = None
         try:
-            while not self._over.wait(self._settings.heartbeat):
+            while True:
+                self._wake.wait(self._settings.heartbeat)
+                self._wake.clear()
+                if self._over.is_set():
+                    return
                 if self.leaving:
                     continue
                 try:
@@ -81,9 +94,11 @@ class Heartbeat:
                         return
                     if connection is None:
                         connection = self._database.connect(attempt_name(self._task, self._attempt), autocommit=True)
-                    before = time.monotonic()
-                    alive = tasks.beat(connection, self._task, self._attempt, self._settings.lease)
+                    before, length = time.monotonic(), self._lease.length
+                    alive = tasks.beat(connection, self._task, self._attempt, length)
                     self.seconds += time.monotonic() - before
+                    if alive:
+                        self._lease.renewed(before, length)
                 except psycopg.Error as error:
                     log.warning("heartbeat failed", error=str(error))
                     if connection is not None:
@@ -91,6 +106,7 @@ class Heartbeat:
                     connection = None
                     continue
                 if not alive and not self.leaving:
+                    self._lease.lost()
                     self._end_process("lease lost and the attempt goes on")
                     return
         finally:

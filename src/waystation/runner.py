@@ -18,13 +18,16 @@ from waystation.csvio.packing import Limits
 from waystation.errors import KindFailed, LeaseLost, StepTooLong, WaystationError, crash_loop
 from waystation.heartbeat import Heartbeat
 from waystation.model import Goal, JsonValue, State, Task
-from waystation.sdk.context import Context
+from waystation.sdk.context import CALL_TIMEOUT, Context
+from waystation.sdk.effects import Effects, TableBook
 from waystation.sdk.kind import Kind, Registry, Run
+from waystation.sdk.lease import Lease
 from waystation.sdk.result import Result
-from waystation.sdk.steps import Checkpoint, Finished, Left, drive, plain
+from waystation.sdk.reversal import reversal
+from waystation.sdk.steps import Checkpoint, Finished, Left, Steps, drive, plain
 from waystation.settings import Settings
 from waystation.states import Event
-from waystation.storage import datasets, holdings, tasks
+from waystation.storage import datasets, effects, holdings, tasks
 from waystation.storage.db import Connection, Database, attempt_name, end_backends, run
 from waystation.storage.files import Files
 from waystation.storage.tasks import Held, NewEvent
@@ -97,7 +100,14 @@ class Attempt:
         self.waiting_priority: int | None = None
         self.better_waits_since: float | None = None
         self.in_its_place = False  # this writes for an attempt that hangs, and may wake
-        self.heartbeat = Heartbeat(shop.database, task.id, task.attempt, shop.settings, shop.exit_process, self._end_step)
+        self.gave_up = False  # a part of what the kind says about taking back was tried often enough
+        self.lease = Lease(shop.settings.lease, shop.settings.heartbeat, lambda: self.heartbeat.now())
+        self.heartbeat = Heartbeat(
+            shop.database, task.id, task.attempt, shop.settings, self.lease, shop.exit_process, self._end_step
+        )
+        kind = shop.registry.find(task.kind)
+        remembers = kind is not None and kind.reversing is not None and task.state is State.RUNNING
+        self.book = TableBook(task.id, task.attempt, self._connect) if remembers else None
         self.ctx = Context(
             task=task.id,
             attempt=task.attempt,
@@ -105,10 +115,15 @@ class Attempt:
             db=connection,
             files=shop.files,
             known_files=task.files,
+            effects=Effects(task.id, self.book, self.lease, kind.call_timeout if kind else CALL_TIMEOUT),
+            retry=kind.retry if kind else None,
             chunk_rows=shop.settings.chunk_rows,
             unpack_limits=Limits(shop.settings.max_unpacked, shop.settings.max_unpack_ratio),
             connect=lambda: shop.database.connect(attempt_name(task.id, task.attempt), autocommit=True),
         )
+
+    def _connect(self) -> Connection:
+        return self.shop.database.connect(attempt_name(self.task.id, self.task.attempt))
 
     def run(self) -> None:
         """From the claim to the end of the attempt. Never raises for what happens to the task."""
@@ -128,6 +143,8 @@ class Attempt:
                 self._release_after_trouble()
             finally:
                 self.ctx.close()
+                if self.book is not None:
+                    self.book.close()
         finally:
             self.heartbeat.stop()
 
@@ -153,7 +170,7 @@ class Attempt:
         beat = self.heartbeat
 
         def save(point: Checkpoint) -> bool:
-            beat.step_began = None
+            beat.step_began = time.monotonic()
             try:
                 return self._save(point)
             finally:
@@ -190,47 +207,66 @@ class Attempt:
             log.warning("lease lost")
 
     def _take_back(self) -> None:
+        """Stop, terminate or undo: what the kind says about it (never for a terminate), then what Waystation itself holds."""
         kind = self.shop.registry.find(self.task.kind)
-        if self.held.goal is Goal.TERMINATED:
-            if kind is None or kind.undo_steps is not None:
-                self._note_left_standing()
-        elif kind is None:
-            # Whether it has steps of its own to take back, only a worker that knows it can say.
-            self.ctx.log("this worker does not know the kind", kind=self.task.kind)
-            self._write(Event.RELEASE, delay=UNKNOWN_KIND, why="its kind is not known to this worker")
-            return
-        elif kind.undo_steps is not None and not self._undo(kind, kind.undo_steps):
-            return
+        if self.held.goal is not Goal.TERMINATED:
+            if kind is None:
+                # Whether it has code of its own for it, only a worker that knows it can say.
+                self.ctx.log("this worker does not know the kind", kind=self.task.kind)
+                self._write(Event.RELEASE, delay=UNKNOWN_KIND, why="its kind is not known to this worker")
+                return
+            if not self._undo(kind):
+                return
         assert self.held.goal is not None
         self.connection.rollback()
         undone = self.held.goal is Goal.UNDONE
         self.held.files, self.held.counts = {}, {}
         self.held.result = holdings.without_file(self.held.result) if undone else None
-        self._write(states.END[self.held.goal], work=self._let_go)
+        own_undo = kind is None or kind.undo_steps is not None
+        given_up = self.held.leftovers
+        self._write(states.END[self.held.goal], work=lambda: self._let_go(given_up, own_undo=own_undo))
 
-    def _undo(self, kind: Kind, steps: Run) -> bool:
-        """Run the kind's own undo; False when it was left before its end."""
+    def _let_go(self, given_up: list[JsonValue], *, own_undo: bool) -> None:
+        """In the transaction of the end: note what is left outside, and let go of the rest."""
+        h = self.held
+        if h.goal is Goal.TERMINATED:
+            h.leftovers = holdings.left_standing(self.connection, self.task, own_undo=own_undo)
+        else:
+            outside = effects.tally(self.connection, h.id)
+            h.counts = {"reversed": outside.reversed, "left": outside.left} if outside.total else {}
+            h.leftovers = [*given_up, *effects.untaken(self.connection, h.id)]
+        holdings.release(self.connection, self.shop.files, h.id, lock_timeout=self.shop.settings.publish_lock_timeout)
+
+    def _undo(self, kind: Kind) -> bool:
+        """What the kind says about taking back, effects outside first; False when it was left before its end."""
+        how = kind.reversing
+        if how is not None and effects.tally(self.connection, self.task.id).standing:
+
+            def back(ctx: Context, params: BaseModel, cursor: JsonValue = None) -> Steps:
+                return reversal(ctx, params, how)
+
+            if not self._run_back(kind, back, None):
+                return False
+        if kind.undo_steps is not None and not self._run_back(kind, kind.undo_steps, self.held.revert_cursor):
+            return False
+        if not self.gave_up:
+            self.held.leftovers = []  # what an earlier terminate left standing is gone now
+        return True
+
+    def _run_back(self, kind: Kind, steps: Run, cursor: JsonValue) -> bool:
+        """One part of the taking back; False when it was left before its end."""
         if self.held.tries >= UNDO_TRIES:  # its last try was ended from outside
+            self.gave_up, self.held.tries = True, 0
             return True
         try:
-            params = kind.parse(self.task.params)
-            end = self._drive(kind, steps, params, self.held.revert_cursor)
+            end = self._drive(kind, steps, kind.parse(self.task.params), cursor)
         except LeaseLost:
             raise
         except Exception as error:
             if self.connection.broken or self.connection.closed:
                 raise psycopg.OperationalError("the connection is gone") from error
             return self._give_up_undo(error)
-        if isinstance(end, Finished):
-            self.held.leftovers = []  # what an earlier terminate left standing is gone now
         return isinstance(end, Finished)
-
-    def _let_go(self) -> None:
-        holdings.release(self.connection, self.shop.files, self.task.id, lock_timeout=self.shop.settings.publish_lock_timeout)
-
-    def _note_left_standing(self) -> None:
-        if self.task.done or self.task.cursor is not None:
-            self.held.leftovers = [{"why": "Terminated: the kind's own undo was not run.", "done": self.task.done}]
 
     def _give_up_undo(self, error: Exception) -> bool:
         """Try the undo again later; True when it was tried often enough, and what is left is written down."""
@@ -240,6 +276,8 @@ class Attempt:
         self.ctx.log("undo failed", **said)
         if self.held.tries >= UNDO_TRIES:
             self.held.leftovers = [*self.held.leftovers, said]
+            self.gave_up = True
+            self.held.tries = 0 if not self.in_its_place else self.held.tries
             return True
         self._write(Event.RELEASE, delay=_backoff(self.held.tries))
         return False
@@ -320,6 +358,8 @@ class Attempt:
             meant = move is not None and move.event is event
             if mark and meant:
                 move = None
+            if move is not None:
+                self.ctx.calls.settle()
             try:
                 if work is not None and meant:
                     work()
@@ -332,7 +372,10 @@ class Attempt:
                     event, work, why = Event.RELEASE, None, "the worker is asked to end"
                 continue
             look = move is None and time.monotonic() - self.looked > LOOK_EVERY
-            advanced = self._advance(move, why if meant else None, delay if meant else None, look=look)
+            kept = self.ctx.effects.answers()
+            effects.keep(self.connection, self.task.id, kept)
+            asked, length = time.monotonic(), self.lease.length
+            advanced = self._advance(move, why if meant else None, delay if meant else None, lease=length, look=look)
             if advanced is not None:
                 break
             if work is not None and meant:
@@ -341,12 +384,17 @@ class Attempt:
         self.connection.commit()
         self.held.wish = None
         self.ctx.take_logs()
+        self.ctx.effects.kept(kept)
+        if move is None:
+            self.lease.renewed(asked, length)
         if look:
             self.looked = time.monotonic()
             self._notice(advanced)
         return move
 
-    def _advance(self, move: states.Move | None, why: str | None, delay: float | None, *, look: bool) -> tasks.Advanced | None:
+    def _advance(
+        self, move: states.Move | None, why: str | None, delay: float | None, *, lease: float, look: bool
+    ) -> tasks.Advanced | None:
         """The guarded UPDATE with its lines of the timeline, ready to be committed; None if somebody was first."""
         held = self.held
         if move is not None and move.event in (Event.RELEASE, Event.PAUSE) and not self.in_its_place:
@@ -355,7 +403,7 @@ class Attempt:
         if move is not None and move.event is Event.REVERT:
             held = replace(held, tries=0)
         before = time.monotonic()
-        advanced = tasks.advance(self.connection, held, move, lease=self.shop.settings.lease, delay=delay, look=look)
+        advanced = tasks.advance(self.connection, held, move, lease=lease, delay=delay, look=look)
         self.control_seconds += time.monotonic() - before
         if advanced is not None:
             if move is not None:

@@ -8,8 +8,7 @@ import psutil
 import pytest
 
 from tests.conftest import StartWorker
-from tests.crash.test_kills import children
-from tests.support import at_state, parsed, part_tables, people_csv, send, table_rows, timeline, wait_until
+from tests.support import at_state, children, parsed, part_tables, people_csv, send, table_rows, timeline, wait_until
 from waystation.model import State
 from waystation.wiring import House
 
@@ -19,7 +18,7 @@ def test_killed_half_way_an_import_ends_with_exactly_the_rows_of_the_file(house:
     data = people_csv(60_000)
     task = send(house, data)
     wait_until(lambda: (t := house.control.get(task.id)).total and t.done > t.total / 2, 30)
-    children(worker)[0].kill()
+    children(worker.pid)[0].kill()
     ended = at_state(house, task, State.SUCCEEDED, timeout=60)
     assert table_rows(house, "data") == parsed(data)
     assert ended.attempt == 2
@@ -37,7 +36,7 @@ def test_an_export_taken_from_a_dead_or_frozen_attempt_has_the_same_bytes(
     at_state(house, send(house, data), State.SUCCEEDED, timeout=60)
     task, _ = house.control.submit("export", {}, actor="ann")
     wait_until(lambda: house.control.get(task.id).done > 5000, 30)
-    [child] = children(worker)
+    [child] = children(worker.pid)
     if how == "killed":
         child.kill()
     else:

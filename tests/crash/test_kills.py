@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 
 import psutil
 import pytest
 
 from tests.conftest import StartWorker, end_worker
-from tests.support import at_state, numbers, reached, timeline, wait_until
+from tests.support import at_state, children, numbers, reached, timeline, wait_until
 from waystation.model import State, Task, Verb
 from waystation.wiring import House
 
@@ -28,12 +27,6 @@ KINDS = {"kinds": ("tests.kinds",)}
 def begin(house: House, **params: object) -> Task:
     task, _ = house.control.submit("test.count", {"nap": 0.02, **params}, actor="ann")
     return task
-
-
-def children(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The pool children: the processes that run attempts."""
-    main = next(p for p in psutil.Process(worker.pid).children() if "waystation.engine.main" in p.cmdline())
-    return [p for p in main.children() if "resource_tracker" not in " ".join(p.cmdline())]
 
 
 def backend_pids(house: House, task: Task) -> list[int]:
@@ -92,7 +85,7 @@ def test_a_frozen_attempt_that_wakes_changes_nothing_and_goes_quiet(house: House
     """The whole worker is frozen, so that nobody can kill the attempt before it wakes."""
     frozen_worker = start_worker(**KINDS, slots=1)
     task = reached(house, begin(house, steps=60, nap=0.05), 5)
-    [child] = children(frozen_worker)
+    [child] = children(frozen_worker.pid)
     main = child.parent()
     assert main is not None
     main.suspend()
@@ -117,7 +110,7 @@ def test_an_attempt_that_hangs_beyond_its_lease_is_killed_and_its_slot_comes_bac
 ) -> None:
     worker = start_worker(**KINDS, slots=1)
     task = reached(house, begin(house, steps=30), 3)
-    [child] = children(worker)
+    [child] = children(worker.pid)
     child.suspend()
     ended = at_state(house, task, State.SUCCEEDED, timeout=40)
     assert (ended.attempt, numbers(house, task)) == (2, list(range(1, 31)))
@@ -149,7 +142,7 @@ def test_a_wish_outlives_the_worker_that_should_have_met_it(house: House, start_
     worker = start_worker(**KINDS, slots=1)
     task = reached(house, begin(house, steps=100, hang_at=6), 5)
     house.control.act(wish, task.id, actor="ann")
-    [child] = children(worker)
+    [child] = children(worker.pid)
     os.kill(child.pid, signal.SIGKILL)
     if wish is Verb.PAUSE:
         at_state(house, task, State.PAUSED)
@@ -164,7 +157,7 @@ def test_killed_in_the_middle_of_a_rollback_it_finishes(house: House, start_work
     task = at_state(house, begin(house, steps=60, nap=0.0, undo_nap=0.03), State.SUCCEEDED)
     house.control.act(Verb.UNDO, task.id, actor="ann")
     wait_until(lambda: house.control.get(task.id).revert_done >= 5, 20)
-    [child] = children(worker)
+    [child] = children(worker.pid)
     os.kill(child.pid, signal.SIGKILL)
     at_state(house, task, State.UNDONE, timeout=40)
     assert numbers(house, task) == []

@@ -7,13 +7,14 @@ from importlib.resources import files
 
 import pytest
 
-from waystation.storage import datasets, limits, reading, staging, tasks, unfinished, uploads, workers
+from waystation.storage import datasets, effects, limits, reading, staging, tasks, unfinished, uploads, workers
 from waystation.storage.migrate import migrations
 from waystation.wiring import House
 
 MODULES = {
     "tasks": tasks,
     "datasets": datasets,
+    "effects": effects,
     "staging": staging,
     "limits": limits,
     "reading": reading,

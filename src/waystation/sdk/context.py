@@ -10,8 +10,12 @@ from waystation.csvio.packing import Limits
 from waystation.errors import BadRow, UploadNotFound, WrongKind
 from waystation.model import Column, Dataset, JsonValue, Upload
 from waystation.sdk.batches import BatchWriter
+from waystation.sdk.calls import Calls, mapped
+from waystation.sdk.effects import Effect, Effects, item_name
+from waystation.sdk.lease import Lease
 from waystation.sdk.listing import Listing
 from waystation.sdk.result import Result
+from waystation.sdk.retry import Retry
 from waystation.sdk.rows import Place, Row, items_of, rows_of
 from waystation.sdk.steps import Checkpoint
 from waystation.storage import datasets, reading, staging, uploads
@@ -19,6 +23,8 @@ from waystation.storage.db import Connection
 from waystation.storage.files import Files, Spool
 
 T = TypeVar("T")
+A = TypeVar("A")
+CALL_TIMEOUT = 10.0  # seconds that a call outside may take, unless its kind says otherwise
 
 
 class Context:
@@ -36,6 +42,8 @@ class Context:
         db: Connection | None,
         files: Files,
         known_files: dict[str, JsonValue],
+        effects: Effects | None = None,
+        retry: Retry | None = None,
         chunk_rows: int = 50_000,
         unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
         connect: Callable[[], Connection] | None = None,
@@ -53,6 +61,8 @@ class Context:
         self._logs: list[tuple[str, dict[str, JsonValue]]] = []
         self._delay: float | None = None
         self._place: Place | None = None
+        self.calls = Calls(retry)
+        self.effects = effects or Effects(task, None, Lease.endless(), CALL_TIMEOUT)
         self.total: int | None = None  # how much there is to do in all, where the checkpoints do not say
         self.counts: dict[str, int] = {}  # numbers to show beside the progress, where the checkpoints do not say
 
@@ -109,7 +119,50 @@ class Context:
 
     def idempotency_key(self, item: object) -> str:
         """A key for an outside call about `item`: the same in every attempt of this task, and in no other task."""
-        return f"{self.task}:{item}"
+        return self.effects.key(item_name(item))
+
+    @property
+    def call_timeout(self) -> float:
+        """Seconds that a call outside may take, as the kind says: give your client the same."""
+        return self.effects.call_timeout
+
+    def remember(self, record: JsonValue, item: object = None) -> Effect:
+        """To be called before something is done outside the database: the record is written down for good when this returns.
+
+        Do it with `effect.key`, then `effect.keep(answer)`. When the task is stopped or undone, the kind's `reverse` gets each
+        record, latest first, also those without an answer. An earlier attempt may have got further: look at `effect.known`.
+        `item`: what the key is made of, if the record is not what tells one from another. Raises LeaseLost.
+        """
+        return self.effects.remember({item_name(record if item is None else item): record})[0]
+
+    def map(
+        self,
+        call: Callable[[T], A],
+        items: Iterable[T],
+        *,
+        workers: int = 8,
+        remember: bool | Callable[[T], JsonValue] = True,
+    ) -> Iterator[tuple[T, A]]:
+        """Call `call(item)` for each item, up to `workers` at a time, and give (item, answer) in the order of the items.
+
+        In a kind with a `reverse`, each item (or what `remember` makes of it) is remembered before its call and its answer kept
+        after it; False leaves that out. An error that may pass by the kind's `retry` is tried again in place while the wait is
+        short. Items of `ctx.rows` and `ctx.each` keep their place for `ctx.checkpoint()`. Before the
+        task is given back, the calls on their way are waited for. `call` runs in threads and may not use `ctx.db`.
+        """
+
+        def placed() -> Iterator[tuple[T, Place | None]]:
+            for item in items:
+                yield item, self._place
+
+        def named(item: T) -> tuple[str, JsonValue]:
+            return item_name(item), remember(item) if callable(remember) else item
+
+        wanted = callable(remember) or (remember and self.effects.remembers)
+        made = mapped(self.calls, self.effects, call, placed(), workers=workers, named=named if wanted else None)
+        for item, answer, place in made:
+            self._place = place
+            yield item, answer
 
     def upload(self, id: UUID) -> Upload:
         """An upload's name, size and hash; UploadNotFound if it is gone."""
@@ -198,5 +251,6 @@ class Context:
 
     def close(self) -> None:
         """Let go of open files."""
+        self.calls.close()
         for result in self._results.values():
             result.close()

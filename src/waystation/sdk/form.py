@@ -33,6 +33,17 @@ def must_be_steps(kind: str, function: Callable[..., Any]) -> None:
     plain(cursor.default, f"first cursor of kind {kind!r}")
 
 
+def must_take_one(kind: str, function: Callable[..., Any]) -> None:
+    """Raise WrongKind unless this is a plain function of (ctx, params, effect)."""
+    called = getattr(function, "__name__", str(function))
+    plainly = not (inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function))
+    if not callable(function) or not plainly or len(inspect.signature(function).parameters) != 3:
+        raise WrongKind(
+            f"Kind {kind!r}: {called!r} can't take back an effect: it is no plain function of (ctx, params, effect).",
+            remedy="Write it as: @NAME.reverse\ndef take_back(ctx: Context, params: Params, effect: Effect) -> None: …",
+        )
+
+
 def params_of(kind: str, function: Callable[..., Any]) -> type[BaseModel]:
     """The pydantic model of the second parameter; WrongKind where there is none, or none that JSON can describe."""
     must_be_steps(kind, function)

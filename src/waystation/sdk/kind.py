@@ -8,20 +8,22 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from waystation.errors import InvalidParams, KindNotFound, WrongKind
 from waystation.model import Dataset, JsonValue, KindInfo, Upload
-from waystation.sdk.context import Context
-from waystation.sdk.form import must_be_steps, params_of
+from waystation.sdk.context import CALL_TIMEOUT, Context
+from waystation.sdk.form import must_be_steps, must_take_one, params_of
 from waystation.sdk.retry import Retry
+from waystation.sdk.reversal import Reverse, TakeBack
 from waystation.sdk.steps import Steps
 
 Run = Callable[..., Steps]
 STEP_TIMEOUT = 60.0  # seconds that a step may take, unless its kind says otherwise
+REVERSE_RETRY = Retry(on=Exception, times=8, first=1.0, longest=60.0)
 _NAME = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
 _QUEUE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$")
 
@@ -58,19 +60,21 @@ class Kind:
         unit: str = "steps",
         retry: Retry | None = None,
         step_timeout: float = STEP_TIMEOUT,
+        call_timeout: float = CALL_TIMEOUT,
         unique: str | Callable[[Any], object] | None = None,
     ) -> None:
         if not _NAME.match(name) or len(name) > 60:
             raise WrongKind(f"{name!r} is no name for a kind: use words of a-z, 0-9 and _, joined by dots.")
         if not _QUEUE.match(queue):
             raise WrongKind(f"Kind {name!r}: {queue!r} is no name for a queue: use letters, digits, _ and -.")
-        if step_timeout <= 0:
-            raise WrongKind(f"Kind {name!r}: step_timeout must be more than 0 seconds.")
+        if step_timeout <= 0 or call_timeout <= 0:
+            raise WrongKind(f"Kind {name!r}: step_timeout and call_timeout must be more than 0 seconds.")
         self.name = name
         self.run = function
         self.params = params_of(name, function)
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self.undo_steps: Run | None = None
+        self.reversing: Reverse | None = None
         self.check_params: Check | None = None
         self.rank_params: Rank | None = None
         self.undoable = undoable
@@ -80,6 +84,7 @@ class Kind:
         self.unit = unit
         self.retry = retry
         self.step_timeout = step_timeout
+        self.call_timeout = call_timeout
         self.unique = unique
         if isinstance(unique, str) and unique not in self.params.model_fields:
             raise WrongKind(f"Kind {name!r}: unique names {unique!r}, which is no parameter of it.")
@@ -92,6 +97,37 @@ class Kind:
         self.undo_steps = function
         self.undoable = True
         return function
+
+    @overload
+    def reverse(self, function: TakeBack) -> TakeBack: ...
+
+    @overload
+    def reverse(self, *, workers: int = 1, retry: Retry = REVERSE_RETRY) -> Callable[[TakeBack], TakeBack]: ...
+
+    def reverse(
+        self, function: TakeBack | None = None, *, workers: int = 1, retry: Retry = REVERSE_RETRY
+    ) -> TakeBack | Callable[[TakeBack], TakeBack]:
+        """Decorator: `(ctx, params, effect)` takes back one thing that the kind did outside and had remembered.
+
+        It is called for each effect, latest first, `workers` at a time, when a task is stopped or undone; before the steps of
+        `undo`, if there are any. It must take "not there" for done, and an effect whose answer is not known for one that may
+        have happened. An error is tried again by `retry`; what fails for good joins the task's leftovers.
+        """
+
+        def take(function: TakeBack) -> TakeBack:
+            must_take_one(self.name, function)
+            self.reversing = Reverse(function, workers, retry)
+            self.undoable = True
+            return function
+
+        if workers < 1:
+            raise WrongKind(f"Kind {self.name!r}: workers of a reverse must be 1 or more.")
+        return take if function is None else take(function)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether taking back what its tasks did needs code of its own."""
+        return self.undo_steps is not None or self.reversing is not None
 
     def check(self, function: Check) -> Check:
         """Decorator: a quick look at the parameters when a task is submitted; it raises what is wrong with them."""
@@ -141,6 +177,7 @@ def task(
     unit: str = "steps",
     retry: Retry | None = None,
     step_timeout: float = STEP_TIMEOUT,
+    call_timeout: float = CALL_TIMEOUT,
     unique: str | Callable[[Any], object] | None = None,
 ) -> Callable[[Run], Kind]:
     """Make a kind of a generator function `(ctx: Context, params: Model, cursor = …) -> Steps`.
@@ -154,6 +191,7 @@ def task(
     retry: which errors are worth another try; without it an error fails the task.
     step_timeout: seconds within which it must yield. A step that takes longer is ended and its task fails: between two yields
     nobody can pause or stop it.
+    call_timeout: seconds that a call outside may take: one is begun only while the task is surely this attempt's for as long.
     unique: a parameter's name, or a function of the parameters: no two unfinished tasks of the kind may have the same.
     Raises WrongKind at once for a function that is not written so.
     """
@@ -169,6 +207,7 @@ def task(
         unit=unit,
         retry=retry,
         step_timeout=step_timeout,
+        call_timeout=call_timeout,
         unique=unique,
     )
 

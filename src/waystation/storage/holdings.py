@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from waystation.model import JsonValue
-from waystation.storage import datasets, uploads
+from waystation.model import JsonValue, Task
+from waystation.storage import datasets, effects, uploads
 from waystation.storage.db import Connection
 from waystation.storage.files import Files
 
@@ -21,6 +21,19 @@ def release(connection: Connection, files: Files, task: UUID, *, lock_timeout: f
         files.remove_upload(upload.path)
         uploads.delete(connection, upload.id, task=task)
     files.remove_task(task)
+    effects.forget(connection, task)
+
+
+def left_standing(connection: Connection, task: Task, *, own_undo: bool) -> list[JsonValue]:
+    """What a terminate leaves: effects outside, and what only the kind's own undo (if it has one) could take back.
+
+    An undo that may follow tries all of it anew.
+    """
+    left = effects.untaken(connection, task.id, "Terminated: it was not taken back.")
+    effects.stand_again(connection, task.id)
+    if own_undo and (task.done or task.cursor is not None):
+        left.append({"why": "Terminated: the kind's own undo was not run.", "done": task.done})
+    return left
 
 
 def without_file(result: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
