@@ -142,6 +142,13 @@ class NoDateColumn(InvalidRequest):
     remedy = "Name the column with `by`."
 
 
+class InvalidFilter(InvalidRequest):
+    """The filter of rows can't be read, or does not fit the dataset."""
+
+    code = "invalid-filter"
+    remedy = "See docs/how-to-export.md for what a filter may say; `position` is the character that is wrong, from 1."
+
+
 class UnknownColumn(InvalidRequest):
     """The dataset has no column of that name."""
 

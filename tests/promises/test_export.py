@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
 from psycopg import sql
 
 from tests.attempts import die_at, leave_at, run_cut, work
-from tests.conftest import fresh_settings
+from tests.promises.exporting import content, done, export
 from tests.support import files_of, part_tables, people_csv, send, timeline
 from waystation.errors import DatasetNotFound, InvalidParams, InvalidRange, NoDateColumn, NoResult, UnknownColumn
 from waystation.kinds import export_csv
-from waystation.local import Servers
-from waystation.model import State, Task, Verb
+from waystation.model import State, Verb
 from waystation.reaper import Reaper
 from waystation.storage import drain
 from waystation.storage.db import Connection
-from waystation.wiring import House, open_house
-
-
-@pytest.fixture(scope="module")
-def desk(servers: Servers) -> Iterator[House]:
-    """A house without a worker: its tasks run in this process, when a test says so."""
-    with fresh_settings(servers, chunk_rows=500) as settings, open_house(settings, migrating=False) as made:
-        yield made
+from waystation.wiring import House
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +27,6 @@ def people(desk: House) -> bytes:
     done(desk, send(desk, one, dataset="people"))
     done(desk, send(desk, two, dataset="people"))
     return one + two.split(b"\n", 1)[1]
-
-
-def export(desk: House, **params: object) -> Task:
-    task, _ = desk.control.submit("export", params, actor="ann")
-    return task
-
-
-def done(desk: House, task: Task) -> Task:
-    work(desk)
-    ended = desk.control.get(task.id)
-    assert ended.state is State.SUCCEEDED, ended.error
-    return ended
-
-
-def content(desk: House, task: Task) -> bytes:
-    return desk.control.result(task.id).path.read_bytes()
 
 
 def test_without_a_range_the_file_comes_back_as_it_was_put_in(desk: House, people: bytes) -> None:

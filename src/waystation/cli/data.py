@@ -18,7 +18,7 @@ from waystation.cli.people import write_people
 from waystation.cli.session import Session, local, remote, shared_options, state_folder
 from waystation.cli.tasks import settle
 from waystation.cli.watching import watch
-from waystation.client import ImportOptions, Task
+from waystation.client import ExportOptions, ImportOptions, Task
 from waystation.model import SQL_TYPES
 
 SHOW_FROM = 20 * 2**20  # bytes from which sending gets a bar of its own
@@ -120,24 +120,46 @@ def upload(
 @click.option("--from", "from_", metavar="DATE", help="First day, YYYY-MM-DD; included.")
 @click.option("--till", metavar="DATE", help="Last day, YYYY-MM-DD; included.")
 @click.option("--by", metavar="COLUMN", help="The date column; found by its name or type if not given.")
-@click.option("--format", "format", type=click.Choice(["csv"]), help="The form of the file.")
+@click.option("--columns", metavar="A,B,…", help="Columns in the order that is wanted, parted by commas or as a JSON list.")
+@click.option("--filter", metavar="TEXT", help="Only rows of which this is true, such as \"age >= 18 and city = 'Bonn'\".")
+@click.option("--format", type=click.Choice(["csv", "tsv", "jsonl"]), help="The form of the file [csv].")
+@click.option("--compression", type=click.Choice(["gzip", "zstd"]), help="Compress the file.")
+@click.option("--delimiter", metavar="SIGN", help="What parts the fields of a csv [,]; one sign, or the word tab.")
+@click.option("--quoting", type=click.Choice(["minimal", "all"]), help="Which fields are quoted [minimal].")
+@click.option("--null", metavar="WORD", help="The word for null [nothing at all].")
+@click.option("--dates", type=click.Choice(["ymd", "dmy", "mdy"]), help="Order of day, month and year [ymd].")
+@click.option("--bom", is_flag=True, help="Begin with a byte order mark, by which Excel knows UTF-8.")
+@click.option("--formulas", type=click.Choice(["keep", "guard"]), help="guard: no text is run by a spreadsheet [keep].")
 @click.option("--out", type=click.Path(dir_okay=False), help="Where to save it [DATASET.csv]; - is standard output.")
 @click.option("--no-wait", is_flag=True, help="Start the export and return; `waystation result TASK_ID` fetches the file.")
 @click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")
 @remote
-def download(session: Session, out: str | None, no_wait: bool, dataset: str, **asked: Any) -> None:
+def download(
+    session: Session,
+    out: str | None,
+    no_wait: bool,
+    dataset: str,
+    from_: str | None,
+    till: str | None,
+    by: str | None,
+    key: str | None,
+    **more: Any,
+) -> None:
     """Export the rows of a range of days, wait for it, and save the file.
 
     The export is a task like any other: it can be paused, resumed and stopped from another terminal while this command waits.
     """
-    task = session.client.download(dataset=dataset, **asked)
+    given = {**more, "bom": more["bom"] or None}
+    options: ExportOptions = {k: v for k, v in given.items() if v is not None}  # type: ignore[assignment]
+    task = session.client.download(dataset=dataset, from_=from_, till=till, by=by, options=options, key=key)
     if no_wait:
         _follow(session, task, wait=False)
         return
     quiet = out == "-" and not session.as_json
     done = session.client.wait(task["task_id"]) if quiet else watch(session, [task["task_id"]])[0]
     settle([done], SUCCEEDED)
-    _save(session, done, out or f"{dataset}.csv")
+    name = str((done["result"] or {}).get("name") or "data.csv")
+    _save(session, done, out or f"{dataset}{''.join(Path(name).suffixes)}")
 
 
 @click.command()

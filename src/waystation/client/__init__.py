@@ -10,7 +10,7 @@ is. A client holds no connection and may be shared between threads.
 
 from __future__ import annotations
 
-from waystation.client.api import Client, ImportOptions
+from waystation.client.api import Client, ExportOptions, ImportOptions
 from waystation.client.shapes import EventJson, Filter, ProgressJson, RejectJson, Saved, TaskJson, UploadJson
 from waystation.client.task import Task
 from waystation.wire import error_of
@@ -18,6 +18,7 @@ from waystation.wire import error_of
 __all__ = [
     "Client",
     "EventJson",
+    "ExportOptions",
     "Filter",
     "ImportOptions",
     "ProgressJson",

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TypedDict, cast
 from urllib.parse import quote, urlencode
@@ -38,6 +38,21 @@ class ImportOptions(TypedDict, total=False):
     on_error: str
     max_errors: int
     dry_run: bool
+
+
+class ExportOptions(TypedDict, total=False):
+    """Which rows and columns are wanted, and how they are written; docs/how-to-export.md tells what each means."""
+
+    columns: Sequence[str] | str  # a text names them parted by commas
+    filter: str
+    format: str
+    compression: str
+    delimiter: str
+    quoting: str
+    null: str
+    dates: str
+    bom: bool
+    formulas: str
 
 
 class Client:
@@ -148,11 +163,11 @@ class Client:
         from_: str | None = None,
         till: str | None = None,
         by: str | None = None,
-        format: str | None = None,
+        options: ExportOptions | None = None,
         key: str | None = None,
     ) -> Task:
         """Start an export of the days `from_` … `till`, both included (YYYY-MM-DD); `save_result` fetches its file."""
-        asked = {"dataset": dataset, "from": from_, "till": till, "by": by, "format": format}
+        asked = {"dataset": dataset, "from": from_, "till": till, "by": by, **(options or {})}
         body = {k: v for k, v in asked.items() if v is not None}
         return Task(self, self._wire.json("POST", "/tasks/download", body, key=key))
 

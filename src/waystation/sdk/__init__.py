@@ -1,11 +1,26 @@
 """What the author of a kind imports."""
 
+from waystation.sdk.conditions import condition
 from waystation.sdk.context import Context
 from waystation.sdk.effects import Effect
 from waystation.sdk.kind import Kind, Look, task
+from waystation.sdk.layout import Layout
 from waystation.sdk.retry import Retry
 from waystation.sdk.rows import Row
 from waystation.sdk.steps import Checkpoint, Steps
 from waystation.storage.reading import Question
 
-__all__ = ["Checkpoint", "Context", "Effect", "Kind", "Look", "Question", "Retry", "Row", "Steps", "task"]
+__all__ = [
+    "Checkpoint",
+    "Context",
+    "Effect",
+    "Kind",
+    "Layout",
+    "Look",
+    "Question",
+    "Retry",
+    "Row",
+    "Steps",
+    "condition",
+    "task",
+]

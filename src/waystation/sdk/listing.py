@@ -21,6 +21,13 @@ TRIES = 3  # to read a stretch, where connections are lost
 AHEAD = 4  # stretches that are read or wait to be written: what they hold is all the memory that an export needs
 
 
+Pack = Callable[[bytes], bytes]
+
+
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some rows in order, as they stand in the file. place: where to go on. passed: rows that were looked at for it."""
@@ -39,15 +46,21 @@ class Listing:
         self.rows = rows  # of all pinned batches
 
     def read(
-        self, question: Question, *, after: tuple[int, int] = (0, -1), stretch_rows: int = 100_000
+        self,
+        question: Question,
+        *,
+        after: tuple[int, int] = (0, -1),
+        stretch_rows: int = 100_000,
+        pack: Pack = _as_it_is,
     ) -> Generator[Piece, None, None]:
         """The rows that are wanted, in the order of the files, from a place on. Close it, and nobody reads any more.
 
         stretch_rows: rows that are looked at for a piece, unless they were imported in larger chunks. Where pieces end depends
-        on this and the listing alone, whatever the place where one began.
+        on this and the listing alone, whatever the place where one began. pack: what is made of a piece's bytes, if it has
+        rows, in the thread that read them.
         """
         chunks = reading.pinned_chunks(self._db, self._task, after=after)
-        with _Readers(self._connect) as readers:
+        with _Readers(self._connect, pack) as readers:
             waiting: deque[Future[Piece]] = deque()
             for stretch in reading.stretches(chunks, question.may_match, stretch_rows):
                 waiting.append(readers.submit(question, stretch))
@@ -60,8 +73,8 @@ class Listing:
 class _Readers:
     """Threads with a connection each, opened when the first rows are asked of them."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
-        self._connect = connect
+    def __init__(self, connect: Callable[[], Connection], pack: Pack) -> None:
+        self._connect, self._pack = connect, pack
         self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._all: list[Connection] = []
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
@@ -72,20 +85,22 @@ class _Readers:
     def _read(self, question: Question, stretch: Stretch) -> Piece:
         if not stretch.relations:
             return Piece(b"", 0, stretch.place, stretch.passed)
+        mark = question.layout.separator
         for tries in range(TRIES):
             try:
                 connection = self._idle.get_nowait()
             except queue.Empty:
                 connection = self._open()
             try:
-                taken = drain.in_order(connection, reading.copy_stretch(question, stretch), delimiter=",")
+                taken = drain.in_order(connection, reading.copy_stretch(question, stretch), delimiter=mark)
             except psycopg.OperationalError:
                 # A connection that was lost costs a stretch, which can be read again, and not the task.
                 if not connection.broken or tries + 1 == TRIES:
                     raise
             else:
                 self._idle.put(connection)
-                return Piece(taken.data, taken.rows, stretch.place, stretch.passed)
+                data = self._pack(taken.data) if taken.rows else b""
+                return Piece(data, taken.rows, stretch.place, stretch.passed)
         raise AssertionError("unreachable")
 
     def _open(self) -> Connection:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from psycopg import sql
 
+from waystation.model import SQL_TYPES, Column
 from waystation.storage.datasets import LOCK
 from waystation.storage.datasets import SQL as DATASETS
 from waystation.storage.db import Connection, every, one, run
@@ -120,14 +122,45 @@ def prepare(connection: Connection) -> None:
         connection.execute(sql.SQL("SET {}").format(sql.SQL(setting)))
 
 
+class Written(Protocol):
+    """How rows are written: see sdk/layout.py."""
+
+    @property
+    def separator(self) -> str:
+        """What stands between the fields of a row, and behind the numbers in front of it."""
+
+    def fields(self, columns: Sequence[Column], have: frozenset[str]) -> sql.Composable:
+        """The fields of a row, for a SELECT on a table that has the columns `have`."""
+
+    def options(self, columns: Sequence[Column]) -> sql.Composable:
+        """The options of the COPY."""
+
+
+Condition = Callable[[frozenset[str]], sql.Composable]  # of the columns that a table has
+
+
+def field(column: Column, have: frozenset[str]) -> sql.Composable:
+    """A column of a table that may not have it: one that came after its batch is null in it, and not there while it is
+    detached."""
+    if column.name in have:
+        return sql.Identifier(column.name)
+    return sql.SQL("NULL::{}").format(sql.SQL(SQL_TYPES[column.type]))
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which rows and columns are wanted: with `by`, only rows whose date in that column is from low to high (ISO, included)."""
+    """Which rows and columns are wanted, and how they are written.
 
-    columns: tuple[str, ...]
+    by, low, high: only rows whose date in that column is from low to high (ISO, both included). where: and of which this is
+    true.
+    """
+
+    columns: tuple[Column, ...]
+    layout: Written
     by: str | None = None
     low: str | None = None
     high: str | None = None
+    where: Condition | None = None
 
     def may_match(self, chunk: PinnedChunk) -> bool:
         """Whether a row of the chunk can be wanted, by the least and the greatest date in it; never without any date."""
@@ -138,27 +171,36 @@ class Question:
             return False
         return not ((self.low is not None and zone[1][:10] < self.low) or (self.high is not None and zone[0][:10] > self.high))
 
+    def conditions(self, have: frozenset[str]) -> list[sql.Composable]:
+        """What must be true of a row, in a table that has the columns `have`, all of it."""
+        made: list[sql.Composable] = []
+        if self.by is not None and self.by not in have:
+            made.append(sql.SQL("false"))
+        elif self.by is not None:
+            by = sql.Identifier(self.by)
+            if self.low:
+                made.append(sql.SQL("{} >= {}::date").format(by, sql.Literal(self.low)))
+            if self.high:
+                made.append(sql.SQL("{} < {}::date + 1").format(by, sql.Literal(self.high)))
+        if self.where is not None:
+            made.append(self.where(have))
+        return made
 
-def copy_stretch(question: Question, stretch: Stretch, *, options: str = "FORMAT csv") -> sql.Composed:
-    """The COPY of a stretch's rows, each with its `_row` in front.
 
-    A column that came after this batch was published is null in it, and not in its table while that is detached.
-    """
-    have = set(stretch.columns)
-    selected = [sql.Identifier(c) if c in have else sql.SQL("NULL::text") for c in question.columns]
-    where: list[sql.Composable] = [
-        sql.SQL("_row BETWEEN {} AND {}").format(sql.Literal(stretch.first_row), sql.Literal(stretch.last_row))
-    ]
-    if question.by is not None:
-        by = sql.Identifier(question.by)
-        if question.low:
-            where.append(sql.SQL("{} >= {}::date").format(by, sql.Literal(question.low)))
-        if question.high:
-            where.append(sql.SQL("{} < {}::date + 1").format(by, sql.Literal(question.high)))
+def copy_stretch(question: Question, stretch: Stretch) -> sql.Composed:
+    """The COPY of a stretch's rows, each with its `_row` in front."""
+    have = frozenset(stretch.columns)
+    lies = sql.SQL("_row BETWEEN {} AND {}").format(sql.Literal(stretch.first_row), sql.Literal(stretch.last_row))
+    where = sql.SQL(" AND ").join([lies, *question.conditions(have)])
     parts = [
         sql.SQL("SELECT _row, {} FROM parts.{} WHERE {}").format(
-            sql.SQL(", ").join(selected), sql.Identifier(relation), sql.SQL(" AND ").join(where)
+            question.layout.fields(question.columns, have), sql.Identifier(relation), where
         )
         for relation in stretch.relations
     ]
-    return sql.SQL("COPY ({}) TO STDOUT WITH ({})").format(sql.SQL(" UNION ALL ").join(parts), sql.SQL(options))
+    return copy_of(question, sql.SQL(" UNION ALL ").join(parts))
+
+
+def copy_of(question: Question, rows: sql.Composable) -> sql.Composed:
+    """The COPY of a query's rows in the layout that was asked for."""
+    return sql.SQL("COPY ({}) TO STDOUT WITH ({})").format(rows, question.layout.options(question.columns))

@@ -12,6 +12,7 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
+from waystation.kinds.export_options import ExportOptions
 from waystation.model import PARTS, State, TaskFilter, Verb
 from waystation.states import STATUSES
 
@@ -181,7 +182,7 @@ class MultipartUpload(Policies):
     file: str = Field("", json_schema_extra={"format": "binary"}, description="The CSV file.")
 
 
-class DownloadRequest(Input):
+class DownloadRequest(ExportOptions, Input):
     """Which rows of which dataset, as what."""
 
     from_: str | None = Field(None, alias="from", description="First day, YYYY-MM-DD; included.")
@@ -189,7 +190,6 @@ class DownloadRequest(Input):
     priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
     dataset: str | None = Field(None, description="The dataset; `data` if none is named.")
     by: str | None = Field(None, description="The date column; found by its name or type if it is not given.")
-    format: str | None = Field(None, description="The form of the file: csv.")
 
     def params(self) -> dict[str, Any]:
         """What is handed to the kind. Raises InvalidDate that names the value."""

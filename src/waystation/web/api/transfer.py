@@ -10,9 +10,11 @@ from flask.typing import ResponseReturnValue
 from waystation.errors import (
     DatasetNotFound,
     DiskFull,
+    EmptyDataset,
     EmptyFile,
     IdempotencyKeyReused,
     InvalidDate,
+    InvalidFilter,
     InvalidName,
     InvalidParams,
     InvalidRange,
@@ -79,7 +81,17 @@ def upload() -> ResponseReturnValue:
     *ACCEPTED[:2],
     query=DownloadRequest,
     headers=ACTOR_HEADER,
-    errors=(DatasetNotFound, InvalidDate, InvalidRange, InvalidParams, NoDateColumn, UnknownColumn, *ACTING_GET),
+    errors=(
+        DatasetNotFound,
+        EmptyDataset,
+        InvalidDate,
+        InvalidFilter,
+        InvalidRange,
+        InvalidParams,
+        NoDateColumn,
+        UnknownColumn,
+        *ACTING_GET,
+    ),
 )
 @room.operation(
     "POST",
@@ -93,7 +105,9 @@ def upload() -> ResponseReturnValue:
     headers={**KEY_HEADER, **ACTOR_HEADER},
     errors=(
         DatasetNotFound,
+        EmptyDataset,
         InvalidDate,
+        InvalidFilter,
         InvalidRange,
         InvalidParams,
         NoDateColumn,
