@@ -129,7 +129,7 @@ class TestRefusedAtOnce:
             problem(client.get(f"/datasets/nowhere{path}"), 404, "dataset-not-found")
 
     def test_an_unknown_form(self, client: FlaskClient) -> None:
-        problem(client.post("/tasks/download", json={"format": "docx"}), 422, "invalid-params")
+        problem(client.post("/tasks/download", json={"format": "docx"}), 422, "invalid-request")
 
     @pytest.mark.parametrize("path", ["", "/result", "/rejects", "/events", "/pause"])
     @pytest.mark.parametrize("task", [NOBODY, "17", "not-an-id", "x" * 3000])

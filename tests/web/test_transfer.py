@@ -104,6 +104,28 @@ def test_a_download_by_json_body_on_get_by_query_by_form_and_by_post(client: Fla
         assert task["result"]["size"] == len(data)
 
 
+def test_options_of_a_download_by_json_by_query_and_by_form(client: FlaskClient) -> None:
+    imported(client, dataset="wanted")
+    plain = {
+        "dataset": "wanted",
+        "columns": "age,name",
+        "delimiter": ";",
+        "quoting": "all",
+        "filter": "age > 40",
+        "bom": "true",
+    }
+    for response in (
+        client.get("/tasks/download", query_string=plain),
+        client.post("/tasks/download", data=plain),
+        client.post("/tasks/download", json={**plain, "columns": ["age", "name"], "bom": True}),
+    ):
+        assert response.status_code == 202, response.get_json()
+        with client.get(end_of(client, response.get_json())["result"]["url"]) as file:
+            assert file.data == b'\xef\xbb\xbf"age";"name"\n"41";"bob"\n'
+    refused = client.post("/tasks/download", json={"dataset": "wanted", "filter": "age > old"})
+    assert (refused.status_code, refused.get_json()["code"], refused.get_json()["position"]) == (422, "invalid-filter", 7)
+
+
 def test_the_same_key_makes_one_upload_and_another_file_is_refused(client: FlaskClient, town: House) -> None:
     key = {"Idempotency-Key": "upload-1"}
     first = send(client, PEOPLE, dataset="once", headers=key)
