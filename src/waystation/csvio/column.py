@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from waystation.csvio.encoded import ColumnPlan
 from waystation.csvio.types import TYPES
+from waystation.csvio.words import Phrase
 
-REQUIRED = "a value is required"
 _SHORT = {"integer": 9, "bigint": 18}  # so many digits fit, whatever they are
 
 
@@ -25,7 +25,7 @@ def check(plan: ColumnPlan, cells: Sequence[str]) -> tuple[Sequence[str], dict[s
     for value in set(cells):
         if value in nulls:
             if plan.required:
-                bad[value] = REQUIRED
+                bad[value] = Phrase.REQUIRED
             elif value:
                 changed[value] = ""
             continue
@@ -51,7 +51,7 @@ def why_not(plan: ColumnPlan, value: str) -> str:
     """The reason for a value that is known not to be taken."""
     if value in ("", *plan.format.nulls):
         assert plan.required, f"the encoders differ about a null of {plan.name}"
-        return REQUIRED
+        return Phrase.REQUIRED
     try:
         parse(plan, value)
     except ValueError as error:

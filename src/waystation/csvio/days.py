@@ -7,13 +7,9 @@ from calendar import monthrange
 from datetime import date
 
 from waystation.csvio.formats import ORDERS, PLAIN, DateOrder, ValueFormat
-from waystation.csvio.words import quoted
+from waystation.csvio.words import MONTHS, Phrase, misfit
 
-# Fixed: calendar.month_name follows the locale.
-MONTHS = [
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-]
+DATE, TIMESTAMP, TIME = "a date", "a timestamp", "a time"
 
 _iso = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").fullmatch
 _turned = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})").fullmatch
@@ -42,26 +38,33 @@ def _day(text: str, order: DateOrder, value: str, what: str) -> str | None:
 def _no_day(year: int, written: str, day: int, value: str, what: str) -> ValueError:
     month = int(written)
     if year == 0:
-        return ValueError(f"{quoted(value)} is not {what}: years go from 0001 to 9999")
+        return misfit(Phrase.YEARS, value, what)
     if not 1 <= month <= 12:
-        return ValueError(f"{quoted(value)} is not {what}: there is no month {written}")
-    days = monthrange(year, month)[1]
-    return ValueError(f"{quoted(value)} is not {what}: {MONTHS[month - 1]} {year:04} has {days} days")
+        return misfit(Phrase.MONTH, value, what, written)
+    return misfit(Phrase.DAYS, value, what, MONTHS[month - 1], f"{year:04}", monthrange(year, month)[1])
 
 
-def _not_written(value: str, what: str, whats: str, form: str) -> ValueError:
+def how_written(kind: str, form: ValueFormat) -> str:
+    """How a column's dates, timestamps or times are to be written, in words; empty for other types."""
+    if kind == "time":
+        return "times are written HH:MM:SS"
+    clock = " HH:MM:SS" if kind == "timestamp" else ""
+    return f"{kind}s are written {ORDERS[form.dates]}{clock}" if kind in ("date", "timestamp") else ""
+
+
+def _not_written(value: str, what: str, how: str) -> ValueError:
     if _endless(value):
-        return ValueError(f"{quoted(value)} is not {what}: it has no place in the calendar")
+        return misfit(Phrase.ENDLESS, value, what)
     if _far(value):
-        return ValueError(f"{quoted(value)} is not {what}: years go from 0001 to 9999")
-    return ValueError(f"{quoted(value)} is not {what}: {whats} are written {form}")
+        return misfit(Phrase.YEARS, value, what)
+    return misfit(Phrase.WRITTEN, value, what, how)
 
 
 def parse_date(value: str, form: ValueFormat = PLAIN) -> str:
     """A day in the years 0001 to 9999: YYYY-MM-DD, or as the format has it."""
-    made = _day(value, form.dates, value, "a date")
+    made = _day(value, form.dates, value, DATE)
     if made is None:
-        raise _not_written(value, "a date", "dates", ORDERS[form.dates])
+        raise _not_written(value, DATE, how_written("date", form))
     return made
 
 
@@ -72,18 +75,18 @@ def parse_timestamp(value: str, form: ValueFormat = PLAIN) -> str:
     """
     written = re.split("[T ]", value, maxsplit=1)
     clock = _clock(written[1]) if len(written) > 1 else None
-    day = _day(written[0], form.dates, value, "a timestamp") if clock or len(written) == 1 else None
+    day = _day(written[0], form.dates, value, TIMESTAMP) if clock or len(written) == 1 else None
     if day is None:
-        raise _not_written(value, "a timestamp", "timestamps", f"{ORDERS[form.dates]} HH:MM:SS")
+        raise _not_written(value, TIMESTAMP, how_written("timestamp", form))
     if not clock:
         return f"{day} 00:00:00"
     hour, minute, second, fraction, zone = clock.groups()
     if zone:
-        raise ValueError(f"{quoted(value)} is not a plain timestamp: its time zone {zone} would be lost")
+        raise misfit(Phrase.ZONE, value, TIMESTAMP, zone)
     if hour > "23" or minute > "59" or (second or "00") > "59":
-        raise ValueError(f"{quoted(value)} is not a timestamp: times go from 00:00:00 to 23:59:59")
+        raise misfit(Phrase.CLOCK, value, TIMESTAMP, "23:59:59")
     if fraction and len(fraction) > 7:
-        raise ValueError(f"{quoted(value)} is too fine: a timestamp keeps six digits of a second")
+        raise misfit(Phrase.FINE, value, TIMESTAMP)
     return f"{day} {hour}:{minute}:{second or '00'}{fraction or ''}"
 
 
@@ -91,14 +94,14 @@ def parse_time(value: str, form: ValueFormat = PLAIN) -> str:
     """A time of day as HH:MM[:SS[.ffffff]], up to 24:00:00, which PostgreSQL keeps as such; no zone, six digits of a second."""
     clock = _clock(value)
     if not clock:
-        raise ValueError(f"{quoted(value)} is not a time: times are written HH:MM:SS")
+        raise misfit(Phrase.WRITTEN, value, TIME, how_written("time", form))
     hour, minute, second, fraction, zone = clock.groups()
     if zone:
-        raise ValueError(f"{quoted(value)} is not a plain time: its time zone {zone} would be lost")
+        raise misfit(Phrase.ZONE, value, TIME, zone)
     second = second or "00"
     end = hour == "24" and minute == second == "00" and not (fraction or "").strip(".0")
     if not end and (hour > "23" or minute > "59" or second > "59"):
-        raise ValueError(f"{quoted(value)} is not a time: times go from 00:00:00 to 24:00:00")
+        raise misfit(Phrase.CLOCK, value, TIME, "24:00:00")
     if fraction and len(fraction) > 7:
-        raise ValueError(f"{quoted(value)} is too fine: a time keeps six digits of a second")
+        raise misfit(Phrase.FINE, value, TIME)
     return f"{hour}:{minute}:{second}{fraction or ''}"

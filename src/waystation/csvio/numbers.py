@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from waystation.csvio.formats import PLAIN, SEPARATORS, ValueFormat
-from waystation.csvio.words import quoted
+from waystation.csvio.words import Phrase, misfit
 
+WHOLE, DECIMAL, NUMBER = "a whole number", "a decimal number", "a number"
 INTEGER = (-(2**31), 2**31 - 1)
 BIGINT = (-(2**63), 2**63 - 1)
 NUMERIC_WHOLE, NUMERIC_FRACTION = 131_072, 16_383  # digits before and after the point that PostgreSQL keeps
@@ -25,13 +26,13 @@ _marks = {mark: re.compile(f"[{signs}]") for mark, signs in SEPARATORS.items() i
 def _no_number(value: str, text: str, what: str) -> ValueError:
     """What is wrong with `value`, which reads as `text` with a point and without separators."""
     if value != value.strip() and _padded(value.strip()):
-        return ValueError(f"{quoted(value)} is not {what}: it has blanks around it")
+        return misfit(Phrase.BLANKS, value, what)
     if _padded(text) and text.count(".") < 2 and not text.endswith("."):
         if text.startswith("+"):
-            return ValueError(f"{quoted(value)} is not {what}: its plus sign would be lost")
+            return misfit(Phrase.PLUS, value, what)
         if re.match(r"-?0[0-9]", text):
-            return ValueError(f"{quoted(value)} is not {what}: its leading zeros would be lost")
-    return ValueError(f"{quoted(value)} is not {what}")
+            return misfit(Phrase.ZEROS, value, what)
+    return misfit(Phrase.IS_NOT, value, what)
 
 
 def _plainly(value: str, form: ValueFormat, what: str) -> str:
@@ -41,20 +42,20 @@ def _plainly(value: str, form: ValueFormat, what: str) -> str:
         mark = _marks[form.thousands]
         if mark.search(whole) and value == value.strip():
             if not _grouped[form.thousands](whole):
-                raise ValueError(f"{quoted(value)} is not {what}: its separators of thousands are out of place")
+                raise misfit(Phrase.SEPARATORS, value, what)
             whole = mark.sub("", whole)
     if form.decimal != "." and "." in whole + fraction:
-        raise ValueError(f"{quoted(value)} is not {what}: the decimal sign is {form.decimal}")
+        raise misfit(Phrase.DECIMAL_SIGN, value, what, form.decimal)
     return whole + sign.replace(form.decimal, ".") + fraction
 
 
 def _parse_whole(value: str, form: ValueFormat, least: int, greatest: int) -> str:
-    text = value if form.plain_numbers else _plainly(value, form, "a whole number")
+    text = value if form.plain_numbers else _plainly(value, form, WHOLE)
     if not _whole(text):
-        raise _no_number(value, text, "a whole number")
+        raise _no_number(value, text, WHOLE)
     # The length comes first: int() of very many digits is slow, and refused by Python itself.
     if len(text) > 9 and (len(text) > 20 or not least <= int(text) <= greatest):
-        raise ValueError(f"{quoted(value)} is out of range: whole numbers go from {least} to {greatest}")
+        raise misfit(Phrase.RANGE, value, least, greatest)
     return text
 
 
@@ -70,26 +71,26 @@ def parse_bigint(value: str, form: ValueFormat = PLAIN) -> str:
 
 def parse_numeric(value: str, form: ValueFormat = PLAIN) -> str:
     """A decimal number; all its digits are kept."""
-    text = value if form.plain_numbers else _plainly(value, form, "a decimal number")
+    text = value if form.plain_numbers else _plainly(value, form, DECIMAL)
     match = _decimal(text)
     if not match:
-        raise _no_number(value, text, "a decimal number")
+        raise _no_number(value, text, DECIMAL)
     whole, fraction = match[1] or "", match[2] or match[3] or ""
     if len(whole) > NUMERIC_WHOLE or len(fraction) > NUMERIC_FRACTION:
-        raise ValueError(f"{quoted(value)} has too many digits: {len(whole)} before the point, {len(fraction)} after it")
+        raise misfit(Phrase.DIGITS, value, len(whole), len(fraction))
     return text
 
 
 def parse_double(value: str, form: ValueFormat = PLAIN) -> str:
     """A number of about 15 digits, with or without an exponent; also inf, -inf and nan. Digits beyond that are rounded."""
-    text = value if form.plain_numbers else _plainly(value, form, "a number")
+    text = value if form.plain_numbers else _plainly(value, form, NUMBER)
     if _float_word(text):
         return text
     if not _float(text):
-        raise _no_number(value, text, "a number")
+        raise _no_number(value, text, NUMBER)
     made = float(text)
     if made in (float("inf"), float("-inf")):
-        raise ValueError(f"{quoted(value)} is too large for a double")
+        raise misfit(Phrase.LARGE, value)
     if made == 0 and re.search("[1-9]", re.split("[eE]", text)[0]):
-        raise ValueError(f"{quoted(value)} is too small for a double")
+        raise misfit(Phrase.SMALL, value)
     return text

@@ -11,6 +11,7 @@ from typing import Literal
 
 from waystation.csvio import quotes
 from waystation.csvio.dialect import Dialect
+from waystation.csvio.words import Phrase
 
 # What becomes of a record with other than the right number of fields. trim: further fields are dropped if they are all empty,
 # as behind a trailing delimiter; fill: that, and those that are missing are empty.
@@ -76,7 +77,8 @@ def fitted(fields: list[str], width: int) -> list[str]:
 
 def wrong_width(fields: Sequence[str], dialect: Dialect, width: int) -> Wrong:
     """What is wrong with a record of too few or too many fields."""
-    reason = f"has {len(fields)} field{'s' * (len(fields) != 1)}, the header has {width}"
+    phrase = Phrase.ONE_FIELD if len(fields) == 1 else Phrase.FIELDS
+    reason = phrase.format(len(fields), width)
     return Wrong(None, dialect.delimiter.join(fields), reason)
 
 
@@ -140,11 +142,11 @@ def misquoted(lines: list[str], dialect: Dialect) -> str | None:
         fields = _strictly(lines, dialect)
     except csv.Error as error:
         if "end of data" not in str(error):
-            return "text follows a closing quote"
-        return "an escape is the last character" if _ends_with_escape(text, dialect) else "a quote is opened and never closed"
+            return Phrase.AFTER_QUOTE
+        return Phrase.LAST_ESCAPE if _ends_with_escape(text, dialect) else Phrase.OPEN_QUOTE
     # Where quotes are not doubled, the module lets a field go on after its closing quote, strict or not.
     if not dialect.doublequote and fields != list(csv.reader(lines, **dialect.format)):
-        return "text follows a closing quote"
+        return Phrase.AFTER_QUOTE
     return None
 
 
@@ -170,8 +172,8 @@ def _find_undecodable(found: Records) -> None:
             continue
         for position, value in enumerate(fields):
             if byte := _bad_byte(value):
-                found.wrong[at] = Wrong(position, value, f"the byte 0x{ord(byte[0]) - 0xDC00:02X} is not valid UTF-8")
+                found.wrong[at] = Wrong(position, value, Phrase.BYTE.format(f"{ord(byte[0]) - 0xDC00:02X}"))
                 break
             if "\0" in value:
-                found.wrong[at] = Wrong(position, value, "the value holds a NUL character")
+                found.wrong[at] = Wrong(position, value, Phrase.NUL)
                 break

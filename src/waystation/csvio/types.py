@@ -17,7 +17,7 @@ from typing import NoReturn, Protocol
 from waystation.csvio.days import parse_date, parse_time, parse_timestamp
 from waystation.csvio.formats import PLAIN, ValueFormat
 from waystation.csvio.numbers import parse_bigint, parse_double, parse_integer, parse_numeric
-from waystation.csvio.words import quoted
+from waystation.csvio.words import Phrase, misfit
 from waystation.model import SQL_TYPES
 
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
@@ -37,13 +37,13 @@ def parse_boolean(value: str, form: ValueFormat = PLAIN) -> str:
         return "t"
     if word in _FALSE:
         return "f"
-    raise ValueError(f"{quoted(value)} is neither true nor false")
+    raise misfit(Phrase.BOOLEAN, value)
 
 
 def parse_uuid(value: str, form: ValueFormat = PLAIN) -> str:
     """Thirty-two hexadecimal digits in any case, in groups of 8-4-4-4-12 or in one, in braces or not."""
     if not _uuid(value):
-        raise ValueError(f"{quoted(value)} is not a UUID: they are written 01234567-89ab-cdef-0123-456789abcdef")
+        raise misfit(Phrase.UUID, value)
     digits = re.sub("[^0-9a-f]", "", value.lower())
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
@@ -52,14 +52,14 @@ def parse_json(value: str, form: ValueFormat = PLAIN) -> str:
     """A JSON text (RFC 8259), kept to the byte: blanks, the order of keys, doubled keys and the digits of numbers stay."""
     # Only where there are so many brackets need anybody look how deep they go.
     if value.count("[") + value.count("{") > JSON_DEPTH and _depth(value) > JSON_DEPTH:
-        raise ValueError(f"{quoted(value)} is not JSON that can be read: it is nested more than {JSON_DEPTH} levels deep")
+        raise misfit(Phrase.DEEP, value, JSON_DEPTH)
     try:
         json.loads(value, parse_constant=_no_constant, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
         reason = f"{error.msg[:1].lower()}{error.msg[1:]} at character {error.pos + 1}"
-        raise ValueError(f"{quoted(value)} is not JSON: {reason}") from None
+        raise misfit(Phrase.JSON, value, reason) from None
     except ValueError as error:
-        raise ValueError(f"{quoted(value)} is not JSON: {error}") from None
+        raise misfit(Phrase.JSON, value, error) from None
     return value
 
 
@@ -75,7 +75,7 @@ def _depth(text: str) -> int:
 def parse_text(value: str, form: ValueFormat = PLAIN) -> str:
     """Any text without the character NUL, which PostgreSQL can't hold."""
     if "\0" in value:
-        raise ValueError("the value holds a NUL character")
+        raise ValueError(Phrase.NUL)
     return value
 
 
