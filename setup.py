@@ -1,5 +1,7 @@
 """The one part of the build that pyproject.toml can't say: the compiled parts, which are left out where no compiler is."""
 
+from pathlib import Path
+
 from setuptools import Extension, setup
 
 
@@ -20,7 +22,7 @@ setup(
     ext_modules=[
         compiled(
             "waystation.csvio._encode",
-            tuple(f"src/waystation/csvio/_encode_{part}.h" for part in ("output", "pass", "scan", "types")),
+            tuple(sorted(map(str, Path("src/waystation/csvio").glob("_encode_*.h")))),
         ),
         compiled("waystation.storage._drain"),
     ],

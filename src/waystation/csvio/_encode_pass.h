@@ -1,151 +1,104 @@
-/* The one pass over a chunk: bytes to records, records to checked fields, fields to rows of binary COPY.
+/* The one pass over a chunk: bytes to records, records to checked fields, fields to rows of binary COPY, and bad records to
+rows of text COPY for the rejects. It needs no Python and runs without its lock.
 
-It needs no Python and runs without its lock. What ends records and fields is what the csv module says: a quote opens only at
-the beginning of a field, LF, CRLF or a lone CR end a record outside quotes, a blank line is no record. A record is bad if text
-follows a closing quote, a quote is never closed, a NUL or a byte that is not UTF-8 is in it, it has not `width` fields, or a
-cell does not fit. Here only its place is noted: it is Python that says what is wrong with it, so that there is one wording. */
+A record is bad if its quotes or escapes are wrong, a NUL or a byte that is not UTF-8 is in it, it has not `width` fields, or a
+cell can't be taken: in this order. A blank line is no record. */
 #ifndef WAYSTATION_PASS_H
 #define WAYSTATION_PASS_H
 
-#include "_encode_scan.h"
-#include "_encode_types.h"
+#include "_encode_records.h"
+#include "_encode_rejects.h"
 
+/* What a record may have: exactly `width` fields; or empty ones beyond the last too; or also fewer. */
+typedef enum { REJECT, TRIM, FILL } Ragged;
+
+/* A bad record that Python is asked about. */
 typedef struct {
-    const uint8_t *text; /* without its quotes */
-    size_t length;
-    int doubled; /* it holds doubled quotes */
-} Field;
-
-typedef struct {
-    size_t position; /* in the record, from 0 */
-    Check check;
-    int has_key;
-    int seen;         /* whether a good row had a value */
-    int64_t low, high; /* the least and the greatest key among the good rows */
-    int64_t key;      /* that of the row at hand, if `filled` */
-    int filled;
-} Column;
-
-typedef struct {
-    size_t start, stop; /* in the chunk */
-    int64_t record, line; /* in the chunk, from 0 */
-    long why;             /* the first column that does not fit, of those to import; or one of these: */
-} Bad;
-
-#define WIDTH (-1) /* too few or too many fields, and nothing else */
-#define OTHER (-2) /* quotes or bytes */
+    size_t start, stop;   /* in the chunk */
+    int64_t record, line; /* from 1, in the file */
+    size_t place;         /* in the rejects: its row belongs there */
+} Asked;
 
 typedef struct {
     const uint8_t *data;
     size_t size;
-    uint8_t delimiter, quote;
     size_t width, column_count;
+    Ragged ragged;
     Column *columns;
-    Field *fields; /* `width` of them */
-    int64_t batch, first_record;
+    Field *fields; /* `width` of them, and one that is always empty */
+    int64_t batch, first_record, first_line;
+    Reader reader;
+    Speech speech;
+    Buffer unmarked, plain; /* room for a field */
     /* What comes of it: */
-    Buffer rows, scratch;
-    Bad *bad;
-    size_t bad_count, bad_room;
-    size_t other_count, other_size; /* of the bad ones those that are so for OTHER reasons, and their bytes */
-    int64_t records, lines;
+    Buffer rows, rejects;
+    int64_t records, good;
+    Asked *asked;
+    size_t asked_count, asked_room, asked_size;
 } Pass;
+
+/* What is wrong with a record: the first column that can't take its cell, or one of these. */
+#define WIDTH (-1)
+#define BYTES (-2)
+#define QUOTES (-3)
 
 static const uint8_t COPY_HEAD[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 
-/* The byte after the line end at `at`. */
-static inline const uint8_t *past_line(const uint8_t *at, const uint8_t *end)
+/* The text of a field as people mean it; it may be in `unmarked`. False if there is no memory. */
+static inline int clean(Pass *pass, const Field *field, Span *text)
 {
-    return at + 1 + (*at == '\r' && end - at > 1 && at[1] == '\n');
+    *text = (Span){field->text, field->length};
+    return !field->marked || unmark(&pass->reader.marks, field, &pass->unmarked, text);
 }
 
-/* Read the field at `at`; the delimiter or line end after it, or the end. False if its quotes are wrong. */
-static inline int read_field(Pass *pass, const uint8_t **where, const uint8_t *end, Field *field)
+/* Read the record at `*where`, and go behind it. False if its quotes are wrong, or if it has not `width` fields: `*wrong`. */
+ALWAYS int read_record(Pass *pass, const uint8_t **where, long *wrong, const int escaping)
 {
-    const uint8_t *at = *where, quote = pass->quote, delimiter = pass->delimiter;
-    field->length = 0;
-    field->doubled = 0;
-    if (at == end || *at != quote) {
-        field->text = at;
-        *where = find3(at, end, delimiter, '\n', '\r');
-        field->length = (size_t)(*where - at);
-        return 1;
-    }
-    field->text = ++at;
-    for (;;) {
-        at = find3(at, end, quote, '\n', '\r');
-        if (at == end) { /* never closed */
-            *where = end;
-            return 0;
-        }
-        if (*at != quote) {
-            at = past_line(at, end);
-            pass->lines++;
-            continue;
-        }
-        field->length = (size_t)(at - field->text);
-        at++;
-        if (at == end || *at == delimiter || *at == '\n' || *at == '\r') {
-            *where = at;
-            return 1;
-        }
-        if (*at != quote) { /* text follows: the field goes on as a bare one */
-            *where = find3(at, end, delimiter, '\n', '\r');
-            return 0;
-        }
-        field->doubled = 1;
-        at++;
-    }
-}
-
-/* Read the record at `at`; what comes after it. 0, or what is wrong with it. */
-static inline long read_record(Pass *pass, const uint8_t **where, const uint8_t *end)
-{
-    const uint8_t *at = *where;
     size_t count = 0;
-    int good = 1;
-    for (;; at++) {
+    int good = 1, more = 0; /* more: beyond the last field is one that is not empty */
+    do {
         Field field;
-        good &= read_field(pass, &at, end, &field);
-        if (good && count < pass->width)
+        good &= read_field(&pass->reader, where, &field, escaping);
+        if (count < pass->width)
             pass->fields[count] = field;
+        else
+            more |= field.length != 0;
         count++;
-        if (at == end) {
-            pass->lines += end[-1] != '\n' && end[-1] != '\r';
-            break;
-        }
-        if (*at != pass->delimiter) {
-            at = past_line(at, end);
-            pass->lines++;
-            break;
-        }
-    }
-    *where = at;
-    return !good ? OTHER : count != pass->width ? WIDTH : 0;
+    } while (goes_on(&pass->reader, where));
+    *wrong = !good ? QUOTES : WIDTH;
+    if (!good || count == pass->width)
+        return good;
+    for (size_t n = count; n < pass->width; n++)
+        pass->fields[n] = pass->fields[pass->width];
+    return count > pass->width ? pass->ragged != REJECT && !more : pass->ragged == FILL;
 }
 
-/* Take one of each two quotes out of a field. False if there is no memory. */
-static int single_quotes(Pass *pass, Field *field)
+/* A cell of a column that has something beside its type. */
+static Verdict check_special(Pass *pass, Column *column, Span text)
 {
-    Buffer *out = &pass->scratch;
-    out->used = 0;
-    if (!reserve(out, field->length))
-        return 0;
-    const uint8_t *at = field->text, *end = at + field->length;
-    while (at < end) {
-        const uint8_t *quote = memchr(at, pass->quote, (size_t)(end - at));
-        const uint8_t *stop = quote ? quote + 1 : end;
-        put_bytes(out, at, (size_t)(stop - at));
-        at = quote ? quote + 2 : end;
+    Buffer *out = &pass->rows;
+    column->filled = !is_null(column, text);
+    if (!column->filled) {
+        if (column->required)
+            return MISFIT;
+        if (!reserve(out, 4))
+            return NO_MEMORY;
+        put32(out, UINT32_MAX);
+        return FITS;
     }
-    field->text = out->at;
-    field->length = out->used;
-    field->doubled = 0;
-    return 1;
+    const Span value = text;
+    if (column->loose)
+        switch (plainly(column, value, &pass->plain, &text)) {
+        case PLAIN: break;
+        case NO_SPACE: return NO_MEMORY;
+        default: return MISFIT;
+        }
+    const Verdict verdict = column->check(out, text.at, text.length, column);
+    return verdict == FITS && number_of(&column->barred, value) != NOT_THERE ? MISFIT : verdict;
 }
 
 /* Write the record whose fields have been read. On MISFIT nothing of it stays, and `misfit` is the column. */
-static Verdict write_row(Pass *pass, int64_t record, long *misfit)
+ALWAYS Verdict write_row(Pass *pass, int64_t record, long *misfit)
 {
     Buffer *out = &pass->rows;
     const size_t before = out->used;
@@ -160,17 +113,19 @@ static Verdict write_row(Pass *pass, int64_t record, long *misfit)
     put64(out, (uint64_t)record);
     for (size_t n = 0; n < pass->column_count; n++) {
         Column *column = &pass->columns[n];
-        Field field = pass->fields[column->position];
-        column->filled = field.length != 0;
-        if (!column->filled) { /* null, be it nothing or a pair of quotes */
+        Span text;
+        if (!clean(pass, &pass->fields[column->position], &text))
+            return NO_MEMORY;
+        Verdict verdict = FITS;
+        if (column->special)
+            verdict = check_special(pass, column, text);
+        else if ((column->filled = text.length != 0))
+            verdict = column->check(out, text.at, text.length, column);
+        else { /* null, be it nothing or a pair of quotes */
             if (!reserve(out, 4))
                 return NO_MEMORY;
             put32(out, UINT32_MAX);
-            continue;
         }
-        if (field.doubled && !single_quotes(pass, &field))
-            return NO_MEMORY;
-        const Verdict verdict = column->check(out, field.text, field.length, &column->key);
         if (verdict != FITS) {
             out->used = before;
             *misfit = (long)n;
@@ -190,54 +145,207 @@ static Verdict write_row(Pass *pass, int64_t record, long *misfit)
     return FITS;
 }
 
-static int note_bad(Pass *pass, Bad bad)
+/* -- rejects ---------------------------------------------------------------------------------------------------------- */
+/* `column \t value \t reason`, for a cell. */
+static Said say_misfit(Pass *pass, const Column *column)
 {
-    if (pass->bad_count == pass->bad_room) {
-        const size_t room = pass->bad_room ? pass->bad_room * 2 : 64;
-        Bad *more = realloc(pass->bad, room * sizeof *more);
+    Buffer *out = &pass->rejects;
+    Span value;
+    if (!clean(pass, &pass->fields[column->position], &value) || !add(out, column->name.at, column->name.length) ||
+        !add(out, "\t", 1) || !add_value(out, value) || !add(out, "\t", 1))
+        return NO_BREATH;
+    if (is_null(column, value))
+        return say(&pass->speech, SAY_REQUIRED, NULL);
+    const size_t barred = number_of(&column->barred, value);
+    if (barred == NOT_THERE)
+        return TYPES[column->type].why_not(&pass->speech, column, value);
+    return add(out, column->reasons[barred].at, column->reasons[barred].length) ? SAID : NO_BREATH;
+}
+
+/* The same for a record of too few or too many fields: its value is all of them. */
+static Said say_width(Pass *pass, const uint8_t *record)
+{
+    Buffer *out = &pass->rejects, *whole = &pass->plain;
+    size_t count = 0;
+    whole->used = 0;
+    Field field;
+    for (Again again = {pass->reader, record, 0}; next_field(&again, &field);) {
+        Span text;
+        if (!clean(pass, &field, &text) || (again.count > 1 && !add(whole, &pass->reader.marks.delimiter, 1)) ||
+            !add(whole, text.at, text.length))
+            return NO_BREATH;
+        count = again.count;
+    }
+    uint8_t fields[20], width[20];
+    const Span fillings[] = {decimal(count, 1, fields), decimal(pass->width, 1, width)};
+    if (!add(out, "\\N\t", 3) || !add_value(out, (Span){whole->at, whole->used}) || !add(out, "\t", 1))
+        return NO_BREATH;
+    return say(&pass->speech, count == 1 ? SAY_ONE_FIELD : SAY_FIELDS, fillings);
+}
+
+/* The same for a record with a NUL or a byte that is not UTF-8. */
+static Said say_bytes(Pass *pass, const uint8_t *record)
+{
+    Buffer *out = &pass->rejects;
+    Field field;
+    for (Again again = {pass->reader, record, 0}; next_field(&again, &field);) {
+        /* As it stands in the file: without an escape between them, two bad bytes may make a good character. */
+        const uint8_t *bad = bad_byte((Span){field.text, field.length});
+        if (!bad)
+            continue;
+        Span value, name = TEXT("\\N");
+        if (!clean(pass, &field, &value))
+            return NO_BREATH;
+        for (size_t n = 0; n < pass->column_count; n++)
+            if (again.count <= pass->width && pass->columns[n].position == again.count - 1)
+                name = pass->columns[n].name;
+        if (!add(out, name.at, name.length) || !add(out, "\t", 1) || !add_value(out, value) || !add(out, "\t", 1))
+            return NO_BREATH;
+        return say_byte(&pass->speech, *bad);
+    }
+    return ASK;
+}
+
+static int add_fields(Pass *pass, const uint8_t *record)
+{
+    Buffer *out = &pass->rejects;
+    if (!add(out, "\t[", 2))
+        return 0;
+    Field field;
+    for (Again again = {pass->reader, record, 0}; next_field(&again, &field);) {
+        Span text;
+        if (!clean(pass, &field, &text) || (again.count > 1 && !add(out, ",", 1)) || !add_json(out, text))
+            return 0;
+    }
+    return add(out, "]\n", 2);
+}
+
+static int note_asked(Pass *pass, Asked asked)
+{
+    if (pass->asked_count == pass->asked_room) {
+        const size_t room = pass->asked_room ? pass->asked_room * 2 : 64;
+        Asked *more = realloc(pass->asked, room * sizeof *more);
         if (!more)
             return 0;
-        pass->bad = more;
-        pass->bad_room = room;
+        pass->asked = more;
+        pass->asked_room = room;
     }
-    pass->bad[pass->bad_count++] = bad;
-    if (bad.why == OTHER) {
-        pass->other_count++;
-        pass->other_size += bad.stop - bad.start;
-    }
+    pass->asked[pass->asked_count++] = asked;
+    pass->asked_size += asked.stop - asked.start;
     return 1;
 }
 
-/* Read the whole chunk. False if there is no memory. */
-static int run_pass(Pass *pass)
+/* Write a bad record into the rejects, or ask Python about it. False if there is no memory. */
+static int reject(Pass *pass, Asked here, long wrong)
+{
+    Buffer *out = &pass->rejects;
+    const uint8_t *record = pass->data + here.start;
+    uint8_t number[20], line[20];
+    const Span parts[] = {decimal((uint64_t)here.record, 1, number), TEXT("\t"), decimal((uint64_t)here.line, 1, line), TEXT("\t")};
+    here.place = out->used;
+    for (size_t n = 0; n < 4; n++)
+        if (!add(out, parts[n].at, parts[n].length))
+            return 0;
+    const Said said = wrong == QUOTES  ? ASK
+                      : wrong == BYTES ? say_bytes(pass, record)
+                      : wrong == WIDTH ? say_width(pass, record)
+                                       : say_misfit(pass, &pass->columns[wrong]);
+    if (said == ASK) {
+        out->used = here.place;
+        return note_asked(pass, here);
+    }
+    return said == SAID && add_fields(pass, record);
+}
+
+/* -- the pass --------------------------------------------------------------------------------------------------------- */
+ALWAYS int run(Pass *pass, const int escaping)
 {
     const uint8_t *at = pass->data, *end = at + pass->size;
     const uint8_t *no_text = find_no_text(at, end); /* always at or after `at` */
     while (at < end) {
         if (*at == '\n' || *at == '\r') {
             at = past_line(at, end);
-            pass->lines++;
+            pass->reader.lines++;
             continue;
         }
-        Bad here = {(size_t)(at - pass->data), 0, pass->records++, pass->lines, 0};
-        here.why = read_record(pass, &at, end);
+        Asked here = {(size_t)(at - pass->data), 0, pass->first_record + pass->records, pass->first_line + pass->reader.lines, 0};
+        long wrong;
+        int right = read_record(pass, &at, &wrong, escaping);
+        pass->records++;
         here.stop = (size_t)(at - pass->data);
         if (no_text < at) {
-            here.why = OTHER;
             no_text = find_no_text(at, end);
+            wrong = !right && wrong == QUOTES ? QUOTES : BYTES;
+            right = 0;
         }
         Verdict verdict = MISFIT;
-        if (here.why == 0)
-            verdict = write_row(pass, pass->first_record + here.record, &here.why);
-        if (verdict == NO_MEMORY || (verdict == MISFIT && !note_bad(pass, here)))
+        if (right)
+            verdict = write_row(pass, here.record, &wrong);
+        if (verdict == NO_MEMORY || (verdict == MISFIT && !reject(pass, here, wrong)))
             return 0;
+        pass->good += verdict == FITS;
     }
-    if (pass->rows.used) {
-        if (!reserve(&pass->rows, 2))
-            return 0;
-        put16(&pass->rows, UINT16_MAX); /* the end of the stream */
+    if (!pass->rows.used)
+        return 1;
+    if (!reserve(&pass->rows, 2))
+        return 0;
+    put16(&pass->rows, UINT16_MAX); /* the end of the stream */
+    return 1;
+}
+
+/* Read the whole chunk. False if there is no memory. */
+static int run_pass(Pass *pass)
+{
+    pass->reader.end = pass->data + pass->size;
+    pass->speech.out = &pass->rejects;
+    return pass->reader.marks.escape < 0 ? run(pass, 0) : run(pass, 1);
+}
+
+/* The values of each column in `texts` that are not null, each once. False if there is no memory. */
+static int collect(Pass *pass, Texts *texts)
+{
+    const uint8_t *at = pass->data, *end = at + pass->size;
+    pass->reader.end = end;
+    while (at < end) {
+        if (*at == '\n' || *at == '\r') {
+            at = past_line(at, end);
+            continue;
+        }
+        long wrong;
+        if (!(pass->reader.marks.escape < 0 ? read_record(pass, &at, &wrong, 0) : read_record(pass, &at, &wrong, 1)))
+            continue;
+        for (size_t n = 0; n < pass->column_count; n++) {
+            Span text;
+            if (!clean(pass, &pass->fields[pass->columns[n].position], &text))
+                return 0;
+            if (!is_null(&pass->columns[n], text) && enter(&texts[n], text) == NO_ROOM)
+                return 0;
+        }
     }
     return 1;
+}
+
+/* The offset just after the last record that is complete in the chunk; 0 if none is. A record that may go on after the last
+byte is not: a line without an end, an open quote, a CR that may be half of a CRLF. */
+static size_t find_last_end(Reader *reader, const uint8_t *data, size_t size)
+{
+    const uint8_t *at = data, *end = data + size, *last = data;
+    reader->end = end;
+    while (at < end) {
+        if (*at == '\n' || *at == '\r')
+            at = past_line(at, end);
+        else {
+            Field field;
+            do {
+                read_any_field(reader, &at, &field);
+                if (at == end)
+                    return (size_t)(last - data);
+            } while (goes_on(reader, &at));
+        }
+        if (at < end || end[-1] == '\n')
+            last = at;
+    }
+    return (size_t)(last - data);
 }
 
 #endif

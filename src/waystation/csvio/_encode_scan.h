@@ -22,6 +22,13 @@ static inline uint64_t zeros(uint64_t word)
     return (word - ONES) & ~word & HIGHS;
 }
 
+/* Leave with the place of the first hit among eight bytes; where that can't be told at once, single steps find it. */
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LEAVE_AT(at, hits) return (at) + (__builtin_ctzll(hits) >> 3)
+#else
+#define LEAVE_AT(at, hits) break
+#endif
+
 /* The first of three bytes in [at, end), or end. */
 static inline const uint8_t *find3(const uint8_t *at, const uint8_t *end, uint8_t a, uint8_t b, uint8_t c)
 {
@@ -29,15 +36,39 @@ static inline const uint8_t *find3(const uint8_t *at, const uint8_t *end, uint8_
     for (; end - at >= 8; at += 8) {
         const uint64_t word = eight(at);
         const uint64_t hits = zeros(word ^ all_a) | zeros(word ^ all_b) | zeros(word ^ all_c);
-        if (hits) {
-#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            return at + (__builtin_ctzll(hits) >> 3);
-#else
-            break;
-#endif
-        }
+        if (hits)
+            LEAVE_AT(at, hits);
     }
     while (at < end && *at != a && *at != b && *at != c)
+        at++;
+    return at;
+}
+
+/* The first of four bytes in [at, end), or end. */
+static inline const uint8_t *find4(const uint8_t *at, const uint8_t *end, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+    const uint64_t all_a = ONES * a, all_b = ONES * b, all_c = ONES * c, all_d = ONES * d;
+    for (; end - at >= 8; at += 8) {
+        const uint64_t word = eight(at);
+        const uint64_t hits = zeros(word ^ all_a) | zeros(word ^ all_b) | zeros(word ^ all_c) | zeros(word ^ all_d);
+        if (hits)
+            LEAVE_AT(at, hits);
+    }
+    while (at < end && *at != a && *at != b && *at != c && *at != d)
+        at++;
+    return at;
+}
+
+/* The first byte in [at, end) that JSON or COPY would escape, or that is no ASCII; or end. */
+static inline const uint8_t *find_special(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 8; at += 8) {
+        const uint64_t word = eight(at);
+        /* Below 0x20 or above 0x7F: the high bit of the byte itself, or of itself less 0x20. */
+        if ((word | (word - ONES * 0x20) | zeros(word ^ ONES * '"') | zeros(word ^ ONES * '\\')) & HIGHS)
+            break;
+    }
+    while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
         at++;
     return at;
 }

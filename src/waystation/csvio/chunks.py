@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from waystation.csvio import quotes
+from waystation.csvio.cuts import last_line_end
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.records import scan
+from waystation.csvio.encode import last_end
 from waystation.errors import NotCsv
 
 # One record in memory costs some seven times its bytes while it is read; 16 MiB keeps that well below 300 MB.
@@ -43,7 +43,7 @@ def read_chunk(
     while data:
         more = source.read(1)
         eof = not more
-        end = len(data) if eof else last_end(data, dialect)
+        end = len(data) if eof else _last_end(data, dialect)
         if end:
             return Chunk(start, start + end, data[:end] if end < len(data) else data)
         if len(data) >= max_record_bytes:
@@ -57,26 +57,8 @@ def read_chunk(
     return None
 
 
-def last_end(data: bytes, dialect: Dialect) -> int:
+def _last_end(data: bytes, dialect: Dialect) -> int:
     """The offset just after the last record that is complete in `data`, which begins at a record; 0 if none is."""
-    # A CR as the last byte may be half of a CRLF: it ends nothing yet.
-    escaped = dialect.escapes(data)
-    if not escaped and not dialect.quotes(data):
-        return _last_line_end(data, len(data) - data.endswith(b"\r"))
-    pieces = None if escaped else quotes.split(data, dialect)
-    if pieces is None:
-        return max((record.end for record in scan(data, dialect, eof=False)), default=0)
-    at = len(data)
-    for number in range(len(pieces) - 1, -1, -1):
-        piece = pieces[number]
-        at -= len(piece)
-        if number % 2 == 0:
-            half = number == len(pieces) - 1 and piece.endswith(b"\r")
-            if end := _last_line_end(piece, len(piece) - half):
-                return at + end
-        at -= 1
-    return 0
-
-
-def _last_line_end(piece: bytes, limit: int) -> int:
-    return max(piece.rfind(b"\n", 0, limit), piece.rfind(b"\r", 0, limit)) + 1
+    if dialect.quotes(data) or dialect.escapes(data):
+        return last_end(data, dialect)
+    return last_line_end(data)

@@ -47,16 +47,14 @@ def parse(plan: ColumnPlan, value: str) -> str:
     return made
 
 
-def why_not(plan: ColumnPlan, value: str) -> str:
-    """The reason for a value that is known not to be taken."""
-    if value in ("", *plan.format.nulls):
-        assert plan.required, f"the encoders differ about a null of {plan.name}"
-        return Phrase.REQUIRED
+def objection(plan: ColumnPlan, value: str) -> str | None:
+    """What the column's `check` has against a value that is not null; None too if the value does not fit the type."""
+    assert plan.check is not None
     try:
-        parse(plan, value)
-    except ValueError as error:
-        return str(error)
-    raise AssertionError(f"the encoders differ about {value[:200]!r} as {plan.type}")
+        made = TYPES[plan.type].parse(value, plan.format)
+    except ValueError:
+        return None
+    return plan.check(made)
 
 
 def _plain_whole(cells: Sequence[str], most: int) -> bool:

@@ -1,25 +1,33 @@
 """The compiled encoder: one pass of C over the bytes, without Python's lock. Rows in COPY's binary format.
 
-It finds which records are bad; what is wrong with each is said by Python as the plain encoder says it: there is one copy of
-the words.
+It says what is wrong with a record in the words of words.py, which it is handed; about the few records where it can't, it asks
+the plain encoder. What a column's `check` bars is found out beforehand: each distinct value once.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from operator import attrgetter
+from typing import get_args
 
 from waystation.csvio import _encode, plain
-from waystation.csvio.column import why_not
+from waystation.csvio.column import objection
+from waystation.csvio.days import how_written
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encoded
-from waystation.csvio.formats import PLAIN
-from waystation.csvio.reading import Ragged, wrong_width
-from waystation.csvio.rejects import Reject, copy_rows, shown, storable_fields
+from waystation.csvio.formats import ORDERS, SEPARATORS
+from waystation.csvio.reading import Ragged
+from waystation.csvio.rejects import Reject, copy_rows, copy_text
+from waystation.csvio.types import TYPES
+from waystation.csvio.words import MONTHS, Phrase
 
 _FIRST_DAY, _MIDNIGHT = date(2000, 1, 1), datetime(2000, 1, 1)
-_record = attrgetter("record")
+_PHRASES = tuple(Phrase[name].encode() for name in _encode.PHRASES)
+_MONTHS = tuple(month.encode() for month in MONTHS)
+_ORDERS = tuple(ORDERS)
+_RAGGED = get_args(Ragged)
+_SEED = int.from_bytes(os.urandom(8))
 
 
 def encode(
@@ -34,28 +42,27 @@ def encode(
     ragged: Ragged = "reject",
 ) -> Encoded:
     """See encode.py. What it was not built for (another encoding, a type of later days) is left to the plain encoder."""
-    plans = [(plan.position, plan.type) for plan in columns if _offered(plan)]
-    if len(plans) < len(columns) or not _read(dialect) or ragged != "reject":
+    if dialect.encoding != "utf-8" or not {plan.type for plan in columns}.issubset(_encode.TYPES):
         return plain.encode(
             chunk, dialect, columns, width=width, batch=batch, first_record=first_record, first_line=first_line, ragged=ragged
         )
-    assert dialect.quote
-    data, good, records, lines, zones, (misfits, others, places) = _encode.encode(
-        chunk, ord(dialect.delimiter), ord(dialect.quote), width, plans, batch, first_record
+    barred = _barred(chunk, dialect, columns, width, ragged)
+    given = tuple(_column(plan, barred.get(n, ())) for n, plan in enumerate(columns))
+    data, rejects, good, records, lines, zones, (asked, places) = _encode.encode(
+        chunk, dialect.marks, width, _RAGGED.index(ragged), given, batch, first_record, first_line, _PHRASES, _MONTHS, _SEED
     )
-    rejects = list(_misfits(misfits, dialect, columns, width, first_record, first_line)) if misfits else []
     if places:
-        where = [(first_record + record, first_line + line) for record, line in places]
-        rejects += plain.refuse(others, dialect, columns, width=width, places=where)
-        rejects.sort(key=_record)
+        at = [(record, line) for record, line, _ in places]
+        refused = plain.refuse(asked, dialect, columns, width=width, places=at, ragged=ragged)
+        rejects = b"".join(_spliced(rejects, [place for _, _, place in places], refused))
     return Encoded(
         data=data,
         binary=True,
         rows_good=good,
-        rows_bad=len(rejects),
+        rows_bad=records - good,
         records=records,
         lines=lines,
-        reject_rows=copy_rows(rejects),
+        reject_rows=rejects,
         zones={
             plan.name: (_text(plan.type, zone[0]), _text(plan.type, zone[1]))
             for plan, zone in zip(columns, zones, strict=True)
@@ -64,35 +71,67 @@ def encode(
     )
 
 
-def _offered(plan: ColumnPlan) -> bool:
-    """Whether the compiled pass can check this column."""
-    exact = plan.position is not None and not plan.required and plan.check is None
-    return exact and plan.format == PLAIN and plan.type in _encode.TYPES
+def last_end(data: bytes, dialect: Dialect) -> int:
+    """See chunks.py."""
+    return _encode.last_end(data, dialect.marks)
 
 
-def _read(dialect: Dialect) -> bool:
-    """Whether the compiled pass can read files that are written so."""
-    return dialect.encoding == "utf-8" and bool(dialect.quote) and not dialect.escape and dialect.doublequote
+Barred = tuple[tuple[bytes, bytes], ...]
 
 
-def _misfits(
-    found: _encode.Misfits, dialect: Dialect, columns: Sequence[ColumnPlan], width: int, first_record: int, first_line: int
-) -> Iterator[Reject]:
-    """The rejects of cells that do not fit, each reason found once for each value, and of wrong numbers of fields."""
-    reasons: list[dict[str, str]] = [{} for _ in columns]
-    for record, line, at, fields in found:
-        column: str | None
-        if at < 0:
-            wrong = wrong_width(fields, dialect, width)
-            column, value, reason = None, wrong.value, wrong.reason
-        else:
-            plan = columns[at]
-            assert plan.position is not None
-            column, value = plan.name, fields[plan.position]
-            if value not in reasons[at]:
-                reasons[at][value] = why_not(plan, value)
-            reason = reasons[at][value]
-        yield Reject(first_line + line, first_record + record, column, shown(value), reason, storable_fields(fields))
+def _barred(chunk: bytes, dialect: Dialect, columns: Sequence[ColumnPlan], width: int, ragged: Ragged) -> dict[int, Barred]:
+    """By the number of a column: the values in this chunk that its `check` objects to, and why."""
+    judged = {n: plan for n, plan in enumerate(columns) if plan.check is not None and plan.position is not None}
+    if not judged:
+        return {}
+    wanted = tuple((_position(plan), _nulls(plan)) for plan in judged.values())
+    found = _encode.distinct(chunk, dialect.marks, width, _RAGGED.index(ragged), wanted, _SEED)
+    return {n: tuple(_judge(plan, values)) for (n, plan), values in zip(judged.items(), found, strict=True)}
+
+
+def _judge(plan: ColumnPlan, values: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    for value in values:
+        try:
+            reason = objection(plan, value.decode())
+        except UnicodeDecodeError:  # its record is bad for that
+            continue
+        if reason is not None:
+            yield value, copy_text(reason).encode()
+
+
+def _column(plan: ColumnPlan, barred: Barred) -> _encode.Column:
+    form = plan.format
+    return (
+        _position(plan),
+        plan.type,
+        copy_text(plan.name).encode(),
+        TYPES[plan.type].noun.encode(),
+        how_written(plan.type, form).encode(),
+        _ORDERS.index(form.dates),
+        form.decimal.encode(),
+        tuple(sign.encode() for sign in SEPARATORS[form.thousands]),
+        _nulls(plan),
+        plan.required,
+        barred,
+    )
+
+
+def _position(plan: ColumnPlan) -> int:
+    return -1 if plan.position is None else plan.position
+
+
+def _nulls(plan: ColumnPlan) -> tuple[bytes, ...]:
+    return tuple(word.encode() for word in plan.format.nulls)
+
+
+def _spliced(rejects: bytes, places: Sequence[int], rows: Sequence[Reject]) -> Iterator[bytes]:
+    """The rejects with those rows that were missing at these places."""
+    at = 0
+    for place, row in zip(places, rows, strict=True):
+        yield rejects[at:place]
+        yield copy_rows([row])
+        at = place
+    yield rejects[at:]
 
 
 def _text(kind: str, key: int) -> str:

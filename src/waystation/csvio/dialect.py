@@ -18,7 +18,7 @@ class CsvFormat(TypedDict):
     quotechar: str | None
     doublequote: bool
     escapechar: str | None
-    quoting: Literal[0, 3]
+    quoting: Literal[0, 1, 2, 3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Dialect:
 
     `quote`: None where nothing is quoted. `doublequote`: two quotes within a quoted field are one. `escape`: takes the
     meaning from the character after it, within quotes and outside, as `\\` in MySQL's files; None where there is none.
-    `bom`: the length of the byte-order mark in bytes.
+    `bom`: the length of the byte-order mark in bytes. Raises ValueError for characters that can't be, or that are the same.
     """
 
     delimiter: str = ","
@@ -37,6 +37,17 @@ class Dialect:
     escape: str | None = None
     doublequote: bool = True
 
+    def __post_init__(self) -> None:
+        marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
+        if len(set(marks)) < len(marks) or any(len(mark) != 1 or not mark.isascii() or mark in "\r\n\0" for mark in marks):
+            raise ValueError(f"no such dialect: {', '.join(map(repr, marks))} can't tell fields apart")
+
+    @property
+    def marks(self) -> tuple[int, int, int, bool]:
+        """For _encode.c: the characters' numbers, -1 for none."""
+        quote, escape = (-1 if mark is None else ord(mark) for mark in (self.quote, self.escape))
+        return ord(self.delimiter), quote, escape, self.doublequote
+
     @property
     def format(self) -> CsvFormat:
         """For `csv.reader(lines, **dialect.format)`."""
@@ -45,7 +56,7 @@ class Dialect:
             "quotechar": self.quote,
             "doublequote": self.doublequote,
             "escapechar": self.escape,
-            "quoting": 3 if self.quote is None else 0,
+            "quoting": csv.QUOTE_NONE if self.quote is None else csv.QUOTE_MINIMAL,
         }
 
     def escapes(self, data: bytes) -> bool:

@@ -7,29 +7,31 @@ it was not built. The variable WAYSTATION_ENCODER=plain chooses the plain one.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from waystation.csvio import plain
+from waystation.csvio import cuts, plain
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encode, Encoded
 from waystation.csvio.formats import ValueFormat
 from waystation.csvio.reading import Ragged
 
-__all__ = ["ENCODER", "ColumnPlan", "Encoded", "Ragged", "ValueFormat", "encode"]
+__all__ = ["ENCODER", "ColumnPlan", "Encoded", "Ragged", "ValueFormat", "encode", "last_end"]
+
+LastEnd = Callable[[bytes, Dialect], int]
 
 
-def _choose() -> tuple[str, Encode]:
+def _choose() -> tuple[str, Encode, LastEnd]:
     if os.environ.get("WAYSTATION_ENCODER") != "plain":
         try:
             from waystation.csvio import compiled
         except ImportError:  # it is optional: an installation without a compiler has none
             pass
         else:
-            return "compiled", compiled.encode
-    return "plain", plain.encode
+            return "compiled", compiled.encode, compiled.last_end
+    return "plain", plain.encode, cuts.last_end
 
 
-ENCODER, _encode = _choose()  # "compiled" or "plain": which one serves
+ENCODER, _encode, last_end = _choose()  # "compiled" or "plain": which one serves; what cuts chunks is chosen with it
 
 
 def encode(

@@ -55,10 +55,16 @@ def encode(
 
 
 def refuse(
-    bad: bytes, dialect: Dialect, columns: Sequence[ColumnPlan], *, width: int, places: Sequence[tuple[int, int]]
+    bad: bytes,
+    dialect: Dialect,
+    columns: Sequence[ColumnPlan],
+    *,
+    width: int,
+    places: Sequence[tuple[int, int]],
+    ragged: Ragged = "reject",
 ) -> list[Reject]:
     """The rejects of records that are known to be bad, one after the other in `bad`; `places`: (record, line) of each."""
-    made = _check(read(bad, dialect, width=width, first_line=1), columns, width)
+    made = _check(read(bad, dialect, width=width, first_line=1, ragged=ragged), columns, width)
     assert len(made.wrong) == len(made.records.fields) == len(places), "the encoders differ about which records are bad"
     return _rejects(made, columns, places)
 

@@ -151,6 +151,8 @@ def misquoted(lines: list[str], dialect: Dialect) -> str | None:
 
 
 def _strictly(lines: list[str], dialect: Dialect) -> list[list[str]]:
+    # Without an end to its last line the module would find fault with a record that has an escaped line end in its last field.
+    lines = [*lines[:-1], lines[-1] if lines[-1][-1:] in ("\r", "\n") else lines[-1] + "\n"]
     return list(csv.reader(lines, strict=True, **replace(dialect, doublequote=True).format))
 
 

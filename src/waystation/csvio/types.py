@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NoReturn, Protocol
 
+from waystation.csvio import days, numbers
 from waystation.csvio.days import parse_date, parse_time, parse_timestamp
 from waystation.csvio.formats import PLAIN, ValueFormat
 from waystation.csvio.numbers import parse_bigint, parse_double, parse_integer, parse_numeric
@@ -87,11 +88,12 @@ class Parse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """A type: its name here, its parser, and what its values are called (in the plural)."""
+    """A type: its name here, its parser, and what its values are called: many of them, and in a reason one."""
 
     name: str
     parse: Parse
     values: str
+    noun: str = ""
 
     @property
     def sql(self) -> str:
@@ -107,14 +109,14 @@ class ColumnType:
 TYPES: dict[str, ColumnType] = {
     made.name: made
     for made in (
-        ColumnType("integer", parse_integer, "whole numbers of 32 bits"),
-        ColumnType("bigint", parse_bigint, "whole numbers"),
-        ColumnType("numeric", parse_numeric, "decimal numbers"),
-        ColumnType("double", parse_double, "numbers with exponents"),
+        ColumnType("integer", parse_integer, "whole numbers of 32 bits", numbers.WHOLE),
+        ColumnType("bigint", parse_bigint, "whole numbers", numbers.WHOLE),
+        ColumnType("numeric", parse_numeric, "decimal numbers", numbers.DECIMAL),
+        ColumnType("double", parse_double, "numbers with exponents", numbers.NUMBER),
         ColumnType("boolean", parse_boolean, "true or false"),
-        ColumnType("date", parse_date, "dates"),
-        ColumnType("timestamp", parse_timestamp, "timestamps"),
-        ColumnType("time", parse_time, "times"),
+        ColumnType("date", parse_date, "dates", days.DATE),
+        ColumnType("timestamp", parse_timestamp, "timestamps", days.TIMESTAMP),
+        ColumnType("time", parse_time, "times", days.TIME),
         ColumnType("uuid", parse_uuid, "UUIDs"),
         ColumnType("json", parse_json, "JSON"),
         ColumnType("text", parse_text, "text"),

@@ -11,13 +11,15 @@ import sys
 import time
 from pathlib import Path
 
-from tests.unit.csvio.twins import HARD, compare
+from tests.unit.csvio.twins import CHECKS, ELSEWHERE, FORMATS, HARD, compare
+from waystation.csvio import compiled, cuts
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan
 from waystation.csvio.types import TYPES
 
 SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parent / "nasty").glob("*.csv"))]
-WORDS = [cell.encode() for cells in HARD.values() for cell in cells]
+WORDS = [cell.encode() for cells in (*HARD.values(), ELSEWHERE) for cell in cells]
+CUTTERS = {"plain": cuts.last_end, "compiled": compiled.last_end}
 MARKS = [
     b",",
     b";",
@@ -27,6 +29,10 @@ MARKS = [
     b"\n",
     b"\r",
     b"\r\n",
+    b"\\",
+    b"^",
+    b'\\"',
+    b"\\\n",
     b"\0",
     b"\xff",
     b"\xc3",
@@ -63,7 +69,7 @@ def table(draw: random.Random) -> bytes:
     kinds = [draw.choice(KINDS) for _ in range(width)]
     lines = []
     for _ in range(draw.randrange(12)):
-        cells = [draw.choice(HARD[kind]).encode() for kind in kinds]
+        cells = [draw.choice(HARD[kind] if draw.random() < 0.7 else ELSEWHERE).encode() for kind in kinds]
         lines.append(b",".join(b'"' + cell + b'"' if draw.random() < 0.3 else cell for cell in cells))
     return draw.choice([b"\n", b"\r\n", b"\r"]).join(lines)
 
@@ -74,10 +80,22 @@ def one(draw: random.Random) -> int:
     data = (
         draw.randbytes(draw.randrange(80)) if shape < 0.1 else spoil(draw.choice(SEEDS) if shape < 0.5 else table(draw), draw)
     )
-    dialect = Dialect(delimiter=draw.choice(",,,,;\t|e. "), quote=draw.choice('"""\''))
+    escape = draw.choice((None, None, "\\", "^"))
+    dialect = Dialect(
+        delimiter=draw.choice(",,,,;\t|e. "),
+        quote=draw.choice(('"', '"', "'", None)),
+        escape=escape,
+        doublequote=escape is None or draw.random() < 0.5,
+    )
     width = data.split(b"\n")[0].count(dialect.delimiter.encode()) + 1 if draw.random() < 0.8 else draw.randint(1, 6)
-    places = [draw.randrange(width) for _ in range(draw.randrange(width + 2))]
-    return compare(data, dialect, [ColumnPlan(at, f"c{at}", draw.choice(KINDS)) for at in places], width)
+    places = [draw.randrange(width) if draw.random() < 0.9 else None for _ in range(draw.randrange(width + 2))]
+    plans = [
+        ColumnPlan(at, f"c{at}", draw.choice(KINDS), draw.choice(FORMATS), draw.random() < 0.2, draw.choice(CHECKS))
+        for at in places
+    ]
+    ends = {name: last_end(data, dialect) for name, last_end in CUTTERS.items()}
+    assert len(set(ends.values())) == 1, ends
+    return compare(data, dialect, plans, width, ragged=draw.choice(("reject", "reject", "trim", "fill")))
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from waystation.csvio import encode as chosen
 from waystation.csvio.chunks import read_chunk
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan, Encode
+from waystation.csvio.reading import Ragged
 from waystation.csvio.rejects import Reject
 
 
@@ -34,6 +35,7 @@ def read_all(
     start: int = 0,
     line: int = 1,
     encode: Encode = chosen.encode,
+    ragged: Ragged = "reject",
 ) -> Everything:
     """Chunk by chunk from `start`, with the numbers carried on as an import carries them."""
     source, found, at = io.BytesIO(data), Everything(), start
@@ -48,6 +50,7 @@ def read_all(
             batch=9,
             first_record=found.records + 1,
             first_line=line + found.lines,
+            ragged=ragged,
         )
         assert made.rows_good + made.rows_bad == made.records
         assert made.rows_bad == len(made.rejects)

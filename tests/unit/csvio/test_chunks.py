@@ -6,20 +6,24 @@ import csv
 import io
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from waystation.csvio import quotes
-from waystation.csvio.chunks import Chunk, last_end, read_chunk
+from tests.unit.csvio.dialects import dialects
+from tests.unit.csvio.examples import ran, some
+from waystation.csvio import cuts, quotes
+from waystation.csvio import encode as chosen
+from waystation.csvio.chunks import Chunk, read_chunk
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.records import scan
 from waystation.errors import NotCsv
 
-COMMA, SEMICOLON = Dialect(), Dialect(delimiter=";")
-anything = st.text(alphabet='aé,;"\n\r', max_size=60)
-orderly = st.lists(st.sampled_from(["a", ",", '"b,\n"', '"""c"""', '""', "\n", "\r\n", "\r", ",", "\n"])).map("".join)
+COMMA = Dialect()
+anything = st.text(alphabet="aé,;\"'\\^\n\r", max_size=60)
+parts = ["a", ",", '"b,\n"', "'c\r'", '"""c"""', '""', "\n", "\r\n", "\r", ",", "\n", "\\", '\\"', "\\\n", "^,", "^\r\n"]
+orderly = st.lists(st.sampled_from(parts)).map("".join)
 torture = st.one_of(anything, orderly)
-many = settings(max_examples=600, deadline=None)
+ENDS = {"plain": cuts.last_end, "chosen": chosen.last_end}
 
 
 def chunks(data: bytes, dialect: Dialect, target: int, start: int = 0) -> list[Chunk]:
@@ -35,13 +39,14 @@ def records(text: str, dialect: Dialect, line: int = 0) -> list[tuple[int, list[
     return [(line + reader.line_num, fields) for fields in reader]
 
 
-@many
-@given(text=torture, target=st.integers(1, 40), dialect=st.sampled_from([COMMA, SEMICOLON]))
+@some(250)
+@given(text=torture, target=st.integers(1, 40), dialect=dialects(",;"))
 @example(text='a"b,"c\nd"\ne', target=3, dialect=COMMA)
 @example(text='"a"b,"c\nd"\ne', target=3, dialect=COMMA)
 @example(text="a\r\r\n\nb\r\n", target=2, dialect=COMMA)
 @example(text='"a""', target=2, dialect=COMMA)
 def test_the_records_of_the_chunks_are_the_records_of_the_file(text: str, target: int, dialect: Dialect) -> None:
+    ran("records of chunks against records of the file")
     found, line = [], 0
     for chunk in chunks(text.encode(), dialect, target):
         part = chunk.data.decode()
@@ -51,15 +56,18 @@ def test_the_records_of_the_chunks_are_the_records_of_the_file(text: str, target
     assert b"".join(chunk.data for chunk in chunks(text.encode(), dialect, target)) == text.encode()
 
 
-@many
-@given(text=torture, dialect=st.sampled_from([COMMA, SEMICOLON]))
-def test_the_fast_way_finds_what_the_slow_way_finds(text: str, dialect: Dialect) -> None:
+@pytest.mark.parametrize("name", ENDS)
+@some(250)
+@given(text=torture, dialect=dialects(",;"))
+@example(text='"a"","b\n', dialect=Dialect(doublequote=False))
+def test_the_fast_way_finds_what_the_slow_way_finds(name: str, text: str, dialect: Dialect) -> None:
+    ran("where chunks may be cut")
     data = text.encode()
     slow = max((record.end for record in scan(data, dialect, eof=False)), default=0)
-    assert last_end(data, dialect) == slow
+    assert ENDS[name](data, dialect) == slow
 
 
-@many
+@some(250)
 @given(text=torture)
 def test_quotes_are_called_proper_only_where_the_strict_reader_agrees(text: str) -> None:
     pieces = quotes.split(text.encode(), COMMA)
@@ -94,7 +102,7 @@ def test_too_many_quotes_to_split_at_take_the_slow_way(monkeypatch: pytest.Monke
     monkeypatch.setattr(quotes, "MANY", 3)
     data = b'"a","b\n"\n"c","d"\n'
     assert quotes.split(data, COMMA) is None
-    assert [chunk.data for chunk in chunks(data, COMMA, 12)] == [b'"a","b\n"\n', b'"c","d"\n']
+    assert cuts.last_end(data[:12], COMMA) == len(b'"a","b\n"\n')
 
 
 def test_nothing_after_the_end() -> None:

@@ -7,9 +7,10 @@ import io
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.csvio.examples import ran, some
 from tests.unit.csvio.reading import read_all, texts
 from tests.unit.csvio.rows import copy_rows, each_encoder
 from waystation.csvio.dialect import Dialect
@@ -131,9 +132,10 @@ def test_escapes_of_copy(encode: Encode) -> None:
 
 
 @each_encoder
-@settings(max_examples=400, deadline=None)
+@some(250)
 @given(data=st.text(alphabet='1a,"\n\r\0é\\\t', max_size=80).map(str.encode), target=st.integers(1, 40), junk=st.booleans())
 def test_cut_anywhere_the_outcome_is_the_same(encode: Encode, data: bytes, target: int, junk: bool) -> None:
+    ran("cut anywhere")
     if junk:
         data = data.replace(b"\xc3", b"\xff")
     plans = [ColumnPlan(0, "n", "bigint"), ColumnPlan(1, "t", "text")]
@@ -142,12 +144,13 @@ def test_cut_anywhere_the_outcome_is_the_same(encode: Encode, data: bytes, targe
 
 
 @each_encoder
-@settings(max_examples=400, deadline=None)
+@some(250)
 @given(
     rows=st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), max_size=12),
     ends=st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_what_the_csv_module_writes_comes_back(encode: Encode, rows: list[list[str]], ends: str) -> None:
+    ran("written by the csv module")
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator=ends, quoting=csv.QUOTE_ALL).writerows(rows)
     found = read_all(out.getvalue().encode("utf-8", "surrogatepass"), COMMA, texts(2), width=2, target=16, encode=encode)

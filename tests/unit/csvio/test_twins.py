@@ -12,57 +12,77 @@ import threading
 
 import psycopg
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.unit.csvio.dialects import dialects
+from tests.unit.csvio.examples import ASKED, ran, some
 from tests.unit.csvio.rows import ENCODERS, needs_compiled
-from tests.unit.csvio.twins import HARD, compare
+from tests.unit.csvio.twins import CHECKS, ELSEWHERE, FORMATS, HARD, compare
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan
+from waystation.csvio.reading import Ragged
 from waystation.csvio.types import TYPES
 from waystation.local import Servers
 
 pytestmark = needs_compiled
 COMMA = Dialect()
 
-dialects = st.builds(Dialect, delimiter=st.sampled_from(",;\t|e.- 5"), quote=st.sampled_from("\"'"))
-words = [cell.encode() for cells in HARD.values() for cell in cells]
+words = [cell.encode() for cells in (*HARD.values(), ELSEWHERE) for cell in cells]
 odd = [b"\xe9", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80", b"\xf0\x9f\x98", b"\0", b"\x80"]
-marks = [b",", b",", b";", b'"', b'"', b"'", b"\n", b"\n", b"\r", b"\r\n", b'""', b'","']
-pieces = st.lists(st.sampled_from([*words, *odd, *marks * 8]), max_size=60).map(b"".join)
+marks = [b",", b",", b";", b'"', b'"', b"'", b"\n", b"\n", b"\r", b"\r\n", b'""', b'","', b"\\", b'\\"', b"\\\n"]
+pieces = st.lists(st.sampled_from([*words, *odd, *marks * 12]), max_size=60).map(b"".join)
 files = st.one_of(pieces, pieces, st.binary(max_size=80))
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> tuple[list[ColumnPlan], int]:
-    """Columns for records of some width: any types, in any order, some left out, some taken twice."""
+    """Columns for records of some width: any types, formats and conditions, some left out, some taken twice, some not there."""
     width = draw(st.integers(1, 5))
-    places = draw(st.lists(st.integers(0, width - 1), max_size=6))
-    kinds = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=len(places), max_size=len(places)))
-    return [ColumnPlan(at, f"c{at}", kind) for at, kind in zip(places, kinds, strict=True)], width
+    column = st.builds(
+        ColumnPlan,
+        position=st.one_of(st.integers(0, width - 1), st.integers(0, width - 1), st.none()),
+        name=st.sampled_from(["a", "b\tc", "d"]),
+        type=st.sampled_from(sorted(TYPES)),
+        format=st.sampled_from(FORMATS),
+        required=st.booleans(),
+        check=st.sampled_from(CHECKS),
+    )
+    return draw(st.lists(column, max_size=6)), width
 
 
-@settings(max_examples=1500, deadline=None)
-@given(data=files, dialect=dialects, planned=plans(), first=st.sampled_from([1, 2**33]))
-@example(data=b'"a\r\n', dialect=COMMA, planned=([], 1), first=1)
-@example(data=b'"\xc3"\xa9', dialect=COMMA, planned=([], 1), first=1)
-@example(data=b'a,"b"c,"d\n\xff', dialect=COMMA, planned=([], 3), first=1)
-def test_any_bytes(data: bytes, dialect: Dialect, planned: tuple[list[ColumnPlan], int], first: int) -> None:
-    compare(data, dialect, planned[0], planned[1], first=first)
+@some(400)
+@given(
+    data=files,
+    dialect=dialects(),
+    planned=plans(),
+    first=st.sampled_from([1, 2**33]),
+    ragged=st.sampled_from(["reject", "trim", "fill"]),
+)
+@example(data=b'"a\r\n', dialect=COMMA, planned=([], 1), first=1, ragged="reject")
+@example(data=b'"\xc3"\xa9', dialect=COMMA, planned=([], 1), first=1, ragged="reject")
+@example(data=b"\xe6\\\x9c\xac\xe8,\xe6\\\x9c\xac", dialect=Dialect(escape="\\"), planned=([], 2), first=1, ragged="reject")
+@example(data=b'a,"b"c,"d\n\xff', dialect=COMMA, planned=([], 3), first=1, ragged="reject")
+def test_any_bytes(data: bytes, dialect: Dialect, planned: tuple[list[ColumnPlan], int], first: int, ragged: Ragged) -> None:
+    ran("any bytes through both encoders")
+    compare(data, dialect, planned[0], planned[1], first=first, ragged=ragged)
 
 
-@settings(max_examples=800, deadline=None)
+@some(250)
 @given(data=st.data(), ends=st.sampled_from(["\n", "\r\n", "\r"]), every=st.booleans())
 def test_tables_of_hard_cells(data: st.DataObject, ends: str, every: bool) -> None:
+    ran("tables of hard cells through both encoders")
     kinds = data.draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=5))
+    form = data.draw(st.sampled_from(FORMATS))
     numbers = st.from_regex(r"-?[0-9]{0,25}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
     cells = [
-        st.one_of(st.sampled_from([*HARD[kind], ""]), *([numbers] if kind in ("numeric", "double") else [])) for kind in kinds
+        st.one_of(st.sampled_from([*HARD[kind], *ELSEWHERE, ""]), *([numbers] if kind in ("numeric", "double") else []))
+        for kind in kinds
     ]
     rows = data.draw(st.lists(st.tuples(*cells), max_size=12))
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator=ends, quoting=csv.QUOTE_ALL if every else csv.QUOTE_MINIMAL).writerows(rows)
-    plan = [ColumnPlan(n, f"c{n}", kind) for n, kind in enumerate(kinds)]
+    plan = [ColumnPlan(n, f"c{n}", kind, form) for n, kind in enumerate(kinds)]
     records = compare(out.getvalue().encode(), COMMA, plan, len(kinds))
     assert records == len(rows) or not every  # unasked, the csv module quotes only those line ends that it writes itself
 
@@ -81,16 +101,29 @@ def test_utf8_is_what_python_says_it_is() -> None:
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
 def test_each_hard_cell_of_each_type(kind: str) -> None:
-    for cell in {cell for cells in HARD.values() for cell in cells}:
+    cells = {cell for cells in (*HARD.values(), ELSEWHERE) for cell in cells} - {"\r\n", "\r", "a\r\n\nb"}
+    for form in FORMATS:
+        for ends in ("\n", "\r"):
+            data = ends.join(f'"{cell}"{ends}{cell}' for cell in sorted(cells) if '"' not in cell)
+            assert compare(data.encode(), COMMA, [ColumnPlan(0, "v", kind, form)], 1) > 500
+    for cell in cells:
         for quoted in (f'"{cell}"', cell):
             compare(quoted.encode(), COMMA, [ColumnPlan(0, "v", kind)], 1)
 
 
-@settings(max_examples=600, deadline=None)
+@some(150)
 @given(number=st.floats(allow_nan=False), digits=st.integers(1, 30))
 def test_doubles_are_rounded_as_python_rounds_them(number: float, digits: int) -> None:
+    ran("doubles through both encoders")
     plan = [ColumnPlan(0, "v", "double")]
     compare(f"{number!r}\n{number:.{digits}e}\n{number:.{digits}g}\n".encode(), COMMA, plan, 1)
+
+
+def test_what_is_printable_is_what_python_says_it_is() -> None:
+    every = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000 and chr(code) not in ',"\r\n']
+    rows = ["".join(every[at : at + 50]) + "x" for at in range(0, len(every), 50)]
+    rows = [*(f"x{char}" for char in every[:0x400]), *rows[:: 1 if ASKED else 9]]
+    assert compare("\n".join(rows).encode(), COMMA, [ColumnPlan(0, "v", "bigint")], 1) == len(rows)
 
 
 @pytest.mark.parametrize("whole", ["", "1" * 131_072, "1" * 131_073])

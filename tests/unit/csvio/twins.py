@@ -8,6 +8,8 @@ from dataclasses import replace
 from tests.unit.csvio.rows import ENCODERS, copy_rows
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan
+from waystation.csvio.formats import PLAIN, ValueFormat
+from waystation.csvio.reading import Ragged
 
 HARD: dict[str, list[str]] = {
     "bigint": [
@@ -146,12 +148,111 @@ HARD: dict[str, list[str]] = {
 }
 
 
-def compare(data: bytes, dialect: Dialect, plans: Sequence[ColumnPlan], width: int, *, first: int = 1) -> int:
+# Cells that mean something in one format or another.
+ELSEWHERE = [
+    *(
+        "1,234",
+        "12,34",
+        "1,234,567.50",
+        "1234,5",
+        "0,123",
+        "+1,234",
+        "-1,234",
+        "1,234 ",
+        " 1,234",
+        "1,,234",
+        "1,2345",
+        ",5",
+        "1,",
+    ),
+    *(
+        "1.234,5",
+        "1.234.567",
+        "3.14",
+        "1.5e3",
+        "1,5e-3",
+        "1'234",
+        "1’234'567.5",
+        "1 234",
+        "1\u00a0234\u202f567,5",
+        "\u00a05",
+        "1 2 3",
+    ),
+    *(
+        "31/12/2020",
+        "12/31/2020",
+        "1.2.2020",
+        "01-02-2020",
+        "30/2/2020",
+        "2/30/2020",
+        "1/2.2020",
+        "1/2/20",
+        "32/13/2020",
+        "1//2020",
+    ),
+    *("31/12/2020 10:20", "12/31/2020T10:20:30.5", "1/1/0000", "99/99/9999", "001/1/2020", "1/1/2020 1", "31/12/2020 10:20Z"),
+    *(
+        "infinity",
+        "-Infinity",
+        "0044-03-15 BC",
+        "2020-01-01 ad",
+        "10000-01-01",
+        "12345-01-01 10:20",
+        "now",
+        "T",
+        " ",
+        "5 ",
+        "٣1",
+    ),
+    *(
+        "NULL",
+        "-",
+        "n/a",
+        "null",
+        "café",
+        "日本語" * 30,
+        "a" * 59 + "\u2028",
+        "a" * 60 + "\u2028",
+        "x\xady",
+        "\\",
+        "'",
+        "\t5",
+        "5\x1f",
+    ),
+]
+FORMATS = [
+    PLAIN,
+    ValueFormat(nulls=("NULL", "-", "n/a", "0", "é")),
+    ValueFormat(dates="dmy"),
+    ValueFormat(dates="mdy", nulls=("NULL",)),
+    *(ValueFormat(thousands=mark) for mark in (",", "'", " ")),
+    ValueFormat(decimal=","),
+    *(ValueFormat(thousands=mark, decimal=",", dates="dmy") for mark in (".", " ", "'")),
+]
+
+
+def none_at_all(text: str) -> str | None:
+    """A constraint that no value keeps."""
+    return f"{text[:20]!r} is\tnot\\wanted"
+
+
+def not_too_long(text: str) -> str | None:
+    """A constraint that most values keep."""
+    return "is longer than 8 characters" if len(text) > 8 else None
+
+
+CHECKS = [None, None, None, none_at_all, not_too_long]
+
+
+def compare(
+    data: bytes, dialect: Dialect, plans: Sequence[ColumnPlan], width: int, *, first: int = 1, ragged: Ragged = "reject"
+) -> int:
     """Fail if the encoders differ in anything but the format of their rows; the number of records."""
     plain, compiled = (
-        encode(data, dialect, plans, width=width, batch=2**40, first_record=first, first_line=first + 1)
+        encode(data, dialect, plans, width=width, batch=2**40, first_record=first, first_line=first + 1, ragged=ragged)
         for encode in (ENCODERS["plain"], ENCODERS["compiled"])
     )
+    assert compiled.binary or not compiled.data
     assert copy_rows(compiled, plans) == copy_rows(plain, plans)
-    assert replace(compiled, data=b"", binary=False) == replace(plain, data=b"", binary=False)
+    assert replace(compiled, data=b"", binary=False) == replace(plain, data=b"")
     return plain.records
