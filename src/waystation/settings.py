@@ -41,6 +41,10 @@ class Settings(BaseModel):
     )
     actor: str = Field("anonymous", description="Name that the command line signs its requests with.")
 
+    token: str | None = Field(
+        None, description="Token that the command line shows to the server; better as WAYSTATION_TOKEN_FILE."
+    )
+
     lease: float = Field(4.0, gt=0, description="Seconds an attempt may be silent before its task goes to another.")
     heartbeat: float = Field(1.0, gt=0, description="Seconds between two signs of life of an attempt.")
     reap: float = Field(1.0, gt=0, description="Seconds between two passes of the reaper.")

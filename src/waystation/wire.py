@@ -30,7 +30,7 @@ def error_of(problem: Mapping[str, Any]) -> WaystationError:
 class Wire:
     """The way to one server, in the name of `actor`. `timeout` is the seconds that one silence may last."""
 
-    def __init__(self, url: str, *, actor: str, timeout: float) -> None:
+    def __init__(self, url: str, *, actor: str, timeout: float, token: str | None = None) -> None:
         try:
             parts = urlsplit(url if "://" in url else f"http://{url}")
             host, port = parts.hostname, parts.port
@@ -41,6 +41,7 @@ class Wire:
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self.actor = actor
         self.timeout = timeout
+        self._token = token
         self._host, self._port, self._prefix = host, port, parts.path.rstrip("/")
         self._connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
 
@@ -91,6 +92,8 @@ class Wire:
         }
         if key is not None:
             sent["Idempotency-Key"] = key
+        if self._token is not None:
+            sent["Authorization"] = f"Bearer {self._token}"
         chunked = not (body is None or isinstance(body, bytes)) and "Content-Length" not in sent
         with contextlib.closing(connection):
             try:

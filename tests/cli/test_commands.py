@@ -57,6 +57,7 @@ def test_upload_download_undo(up: Up, client: Client, people: Path, dataset: str
     assert undone.returncode == 0, undone.stderr
     assert rows(client, dataset) == 0
     assert "columns swapped" in up("events", id).stdout
+    assert "columns swapped" in [e["reason"] for e in up.json("events", id)["events"]]
 
 
 def test_standard_input_is_a_file(up: Up, client: Client, dataset: str) -> None:

@@ -116,6 +116,20 @@ def test_a_pipe_is_sent_in_chunks_and_a_file_with_its_length(tmp_path: Path) -> 
     assert b"name=a.csv" in heard[1]
 
 
+def test_a_token_is_shown_to_the_server() -> None:
+    heard: list[bytes] = []
+
+    def listen(connection: socket.socket) -> None:
+        heard.append(connection.recv(1 << 16))
+        connection.sendall(reply(b'{"kinds": []}'))
+
+    with server(listen, listen) as url:
+        Client(url, token="abc").kinds()
+        Client(url).kinds()
+    assert b"\r\nAuthorization: Bearer abc\r\n" in heard[0]
+    assert b"Authorization" not in heard[1]
+
+
 def result(body: bytes, sha256: str, length: int | None = None) -> tuple[bytes, bytes]:
     task = json.dumps({"task_id": "x", "result": {"sha256": sha256}}).encode()
     return reply(task), reply(body, length=length)

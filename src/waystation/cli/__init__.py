@@ -6,13 +6,28 @@ they need is imported when they run, so that `waystation --help` is quick.
 
 from __future__ import annotations
 
+import inspect
+
 import click
 
 from waystation import __version__
-from waystation.cli import data, serving, tasks
+from waystation.cli import completing, data, serving, tasks
+from waystation.cli.examples import show_examples
 from waystation.cli.session import Session, remote_options
 from waystation.errors import WaystationError
 
+EXIT_CODES = {
+    0: "all went well",
+    1: "something inside went wrong, or the question was answered with no",
+    2: "the request or the command line is not valid",
+    3: "what was asked for is not there",
+    4: "it can't be done now, as things stand",
+    5: "it is not allowed",
+    6: "no server answers, or a part of it is away: try again",
+    7: "the task failed, or did not end as was waited for",
+    8: "a setting or the installation is wrong",
+    130: "interrupted by Ctrl-C",
+}
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 
@@ -37,7 +52,7 @@ class Root(click.Group):
 @remote_options
 @click.version_option(__version__, prog_name="waystation")
 @click.pass_context
-def cli(ctx: click.Context, url: str | None, actor: str | None, as_json: bool) -> None:
+def cli(ctx: click.Context, url: str | None, actor: str | None, profile: str | None, as_json: bool) -> None:
     """Long-running jobs that can be paused, resumed, stopped and undone.
 
     \b
@@ -48,14 +63,22 @@ def cli(ctx: click.Context, url: str | None, actor: str | None, as_json: bool) -
       waystation tasks                         see what there is
       waystation undo TASK_ID                  take the import back
 
-    Every command takes --json for programs. The exit code is 0 when all went well, 2 for a wrong request, 3 for what is not
-    there, 4 for a verb that can't be applied now, 6 when no server answers, 7 when the task failed; docs/errors.md lists them.
+    Every command takes --json for programs, and those that lose work ask before they do (--yes: not). WAYSTATION_URL, --url or
+    a profile name another server, WAYSTATION_TOKEN_FILE or the profile the token for it.
+
+    \b
+    Exit codes:
+    {exit_codes}
     """
     ctx.obj = Session()
-    ctx.obj.take(url=url, actor=actor, as_json=as_json)
+    ctx.obj.take(url=url, actor=actor, profile=profile, as_json=as_json)
 
 
-for _command in (*serving.COMMANDS, *data.COMMANDS, *tasks.COMMANDS):
+cli.help = inspect.cleandoc(cli.help or "").replace(
+    "{exit_codes}", "\n".join(f"  {code:>3}  {said}" for code, said in EXIT_CODES.items())
+)
+for _command in (*serving.COMMANDS, *data.COMMANDS, *tasks.COMMANDS, *completing.COMMANDS):
+    show_examples(_command)
     cli.add_command(_command)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from waystation.cli import look
+from waystation.cli import completing, look
 from waystation.cli.people import write_people
 from waystation.cli.session import Session, local, remote, shared_options, state_folder
 from waystation.cli.tasks import settle
@@ -82,7 +82,11 @@ def _types(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @click.option(
-    "--dataset", default="data", show_default=True, help="The dataset that gets the rows; a new name makes a new one."
+    "--dataset",
+    default="data",
+    show_default=True,
+    help="The dataset that gets the rows; a new name makes a new one.",
+    shell_complete=completing.datasets,
 )
 @click.option("--name", help="What to call the file, where it comes from standard input (-).")
 @click.option("--encoding", metavar="NAME", help="The file's encoding, such as windows-1252; told by its bytes if not given.")
@@ -108,15 +112,25 @@ def upload(
     given = {**more, "types": types or None, "dry_run": more["dry_run"] or None}
     options: ImportOptions = {k: v for k, v in given.items() if v is not None}  # type: ignore[assignment]
     shown = session.console.is_terminal and not session.as_json
-    with Sending(session.console) if shown else nullcontext(False) as progress:
-        task = session.client.upload(
-            file, dataset=dataset, name=name, key=key, options=options, progress=progress, remember=state_folder() / "uploads"
-        )
+    try:
+        with Sending(session.console) if shown else nullcontext(False) as progress:
+            task = session.client.upload(
+                file,
+                dataset=dataset,
+                name=name,
+                key=key,
+                options=options,
+                progress=progress,
+                remember=state_folder() / "uploads",
+            )
+    except KeyboardInterrupt:
+        click.echo("Interrupted. The same command sends a large file on from where it stands.", err=True)
+        raise
     _follow(session, task, wait)
 
 
 @click.command()
-@click.option("--dataset", default="data", show_default=True, help="The dataset.")
+@click.option("--dataset", default="data", show_default=True, help="The dataset.", shell_complete=completing.datasets)
 @click.option("--from", "from_", metavar="DATE", help="First day, YYYY-MM-DD; included.")
 @click.option("--till", metavar="DATE", help="Last day, YYYY-MM-DD; included.")
 @click.option("--by", metavar="COLUMN", help="The date column; found by its name or type if not given.")
@@ -163,7 +177,7 @@ def download(
 
 
 @click.command()
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=completing.tasks_for())
 @click.option("--out", type=click.Path(dir_okay=False), help="Where to save it [its own name]; - is standard output.")
 @remote
 def result(session: Session, task_id: str, out: str | None) -> None:
@@ -186,7 +200,7 @@ def _save(session: Session, task: Task, out: str) -> None:
 
 
 @click.command()
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=completing.tasks_for())
 @click.option("--out", type=click.Path(dir_okay=False), default="-", show_default=True, help="Where to save them.")
 @remote
 def rejects(session: Session, task_id: str, out: str) -> None:
@@ -249,7 +263,7 @@ def kinds(session: Session) -> None:
 
 
 @click.command()
-@click.argument("kind")
+@click.argument("kind", shell_complete=completing.kinds)
 @click.argument("params", default="{}")
 @click.option("--priority", type=click.IntRange(-100, 100), help="Higher is claimed earlier; by default the kind decides.")
 @click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")

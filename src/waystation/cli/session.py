@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from waystation.cli.profiles import Profile, profile
 from waystation.client import Client
 from waystation.errors import WaystationError
 from waystation.settings import Settings
@@ -29,12 +30,16 @@ class Session:
 
     url: str | None = None
     actor: str | None = None
+    profile: str | None = None
     as_json: bool = False
 
-    def take(self, *, url: str | None = None, actor: str | None = None, as_json: bool = False) -> None:
+    def take(
+        self, *, url: str | None = None, actor: str | None = None, profile: str | None = None, as_json: bool = False
+    ) -> None:
         """Remember what was given."""
         self.url = url or self.url
         self.actor = actor or self.actor
+        self.profile = profile or self.profile
         self.as_json = as_json or self.as_json
 
     @functools.cached_property
@@ -44,8 +49,19 @@ class Session:
 
     @functools.cached_property
     def client(self) -> Client:
-        """The server that --url, WAYSTATION_URL or the default names."""
-        return Client(self.url or self.settings.url, actor=self.actor or self.settings.actor)
+        """The server that --url, a profile, WAYSTATION_URL or the default names, in this order."""
+        return self.connect()
+
+    def connect(self, **more: float) -> Client:
+        """A client of that server, with a `timeout` of its own."""
+        name = self.profile or os.environ.get("WAYSTATION_PROFILE")
+        known, settings = profile(name) if name else Profile(), self.settings
+        return Client(
+            self.url or known.url or settings.url,
+            actor=self.actor or known.actor or settings.actor,
+            token=known.token or settings.token,
+            **more,
+        )
 
     @functools.cached_property
     def console(self) -> Console:
@@ -87,8 +103,11 @@ def shared_options(command: F) -> F:
 
 
 def remote_options(command: F) -> F:
-    """--url, --actor and --json, as the group and the commands that talk to a server have them."""
+    """--url, --actor, --profile and --json, as the group and the commands that talk to a server have them."""
     command = shared_options(command)
+    command = click.option("--profile", metavar="NAME", help="A server by its name in profiles.toml [WAYSTATION_PROFILE].")(
+        command
+    )
     command = click.option("--actor", metavar="NAME", help="In whose name [WAYSTATION_ACTOR].")(command)
     return click.option("--url", metavar="URL", help="The server [WAYSTATION_URL, http://127.0.0.1:5000].")(command)
 
@@ -104,7 +123,7 @@ def local(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**kwargs: Any) -> None:
         session: Session = click.get_current_context().obj
-        session.take(**{name: kwargs.pop(name) for name in ("url", "actor", "as_json") if name in kwargs})
+        session.take(**{name: kwargs.pop(name) for name in ("url", "actor", "profile", "as_json") if name in kwargs})
         command(session, **kwargs)
 
     return run

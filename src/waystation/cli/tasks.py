@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
-from waystation.cli import look
+from waystation.cli import completing, look
 from waystation.cli.session import Session, remote
 from waystation.cli.watching import unfinished
 from waystation.cli.watching import watch as watch_tasks
@@ -38,6 +39,9 @@ TEXTS: dict[Verb, str] = {
 }
 
 
+DESTROY = frozenset({Verb.STOP, Verb.TERMINATE, Verb.UNDO})  # verbs that take work back
+
+
 def settle(tasks: list[Task], wanted: frozenset[str]) -> None:
     """Raise unless every task ended as wanted: what made it fail, or EndedOtherwise."""
     for task in tasks:
@@ -47,8 +51,8 @@ def settle(tasks: list[Task], wanted: frozenset[str]) -> None:
 @click.command("tasks")
 @click.option("--state", type=click.Choice([s.value for s in State]), help="Only tasks in this state.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only tasks of this status (pausing, undoing …).", metavar="WORD")
-@click.option("--kind", help="Only tasks of this kind.")
-@click.option("--dataset", help="Only tasks on this dataset.")
+@click.option("--kind", help="Only tasks of this kind.", shell_complete=completing.kinds)
+@click.option("--dataset", help="Only tasks on this dataset.", shell_complete=completing.datasets)
 @click.option("--by", "created_by", help="Only tasks that this person submitted.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="So many at most.")
 @remote
@@ -65,7 +69,7 @@ def tasks(session: Session, limit: int, **which: str | None) -> None:
 
 
 @click.command()
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=completing.tasks_for())
 @remote
 def show(session: Session, task_id: str) -> None:
     """Show all about one task, with its timeline and what can be done with it now."""
@@ -77,7 +81,7 @@ def show(session: Session, task_id: str) -> None:
 
 
 @click.command()
-@click.argument("task_ids", nargs=-1)
+@click.argument("task_ids", nargs=-1, shell_complete=completing.tasks_for())
 @click.option("--follow", "-f", is_flag=True, help="Show tasks that come later too, until Ctrl-C.")
 @remote
 def watch(session: Session, task_ids: tuple[str, ...], follow: bool) -> None:
@@ -100,13 +104,13 @@ def watch(session: Session, task_ids: tuple[str, ...], follow: bool) -> None:
 
 
 @click.command()
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=completing.tasks_for())
 @remote
 def events(session: Session, task_id: str) -> None:
     """Show a task's timeline: what happened, by whom and why."""
     found = session.client.events(task_id)
     if session.as_json:
-        session.json({"events": found})
+        session.json({"events": list(found)})
     else:
         session.console.print(look.timeline(found))
 
@@ -125,8 +129,29 @@ def _changes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
     return made
 
 
+def _confirm(session: Session, verb: Verb, task_ids: tuple[str, ...]) -> None:
+    """Say what will be lost and ask whether to go on: of a person at a terminal, never of a program."""
+    lost = []
+    for id in task_ids:
+        found = session.client.consequence(verb, id)
+        if found["possible"] and found["takes_back"]:
+            lost.append(f"{id}: {' '.join(found['sentences'])}")
+    if lost:
+        click.echo("\n".join(lost), err=True)
+        click.confirm(f"{verb.value.capitalize()} {'it' if len(task_ids) == 1 else 'them'}?", abort=True, err=True)
+
+
 def _verb_command(verb: Verb) -> click.Command:
-    def run(session: Session, task_ids: tuple[str, ...], reason: str | None, wait: bool, **more: dict[str, JsonValue]) -> None:
+    def run(
+        session: Session,
+        task_ids: tuple[str, ...],
+        reason: str | None,
+        wait: bool,
+        yes: bool = False,
+        **more: dict[str, JsonValue],
+    ) -> None:
+        if verb in DESTROY and not yes and not session.as_json and sys.stdin.isatty():
+            _confirm(session, verb, task_ids)
         asked: list[str] = []
         first: WaystationError | None = None
         for id in task_ids:
@@ -159,9 +184,15 @@ def _verb_command(verb: Verb) -> click.Command:
             "--set", "params", multiple=True, metavar="NAME=VALUE", callback=_changes, help="Change a parameter."
         )
         command = option(command)
+    if verb in DESTROY:
+        command = click.option("--yes", "-y", is_flag=True, help="Do not ask whether to go on; a terminal is asked otherwise.")(
+            command
+        )
     command = click.option("--wait", is_flag=True, help="Return when it is done, not when it is asked.")(command)
     command = click.option("--reason", help="Why; the timeline shows it.")(command)
-    command = click.argument("task_ids", nargs=-1, required=True, metavar="TASK_ID…")(command)
+    command = click.argument(
+        "task_ids", nargs=-1, required=True, metavar="TASK_ID…", shell_complete=completing.tasks_for(verb)
+    )(command)
     return click.command(verb.value, help=TEXTS[verb])(command)
 
 

@@ -11,12 +11,13 @@ is. A client holds no connection and may be shared between threads.
 from __future__ import annotations
 
 from waystation.client.api import Client, ExportOptions, ImportOptions
-from waystation.client.shapes import EventJson, Filter, ProgressJson, RejectJson, Saved, TaskJson, UploadJson
+from waystation.client.shapes import ConsequenceJson, EventJson, Filter, ProgressJson, RejectJson, Saved, TaskJson, UploadJson
 from waystation.client.task import Task
 from waystation.wire import error_of
 
 __all__ = [
     "Client",
+    "ConsequenceJson",
     "EventJson",
     "ExportOptions",
     "Filter",

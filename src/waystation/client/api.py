@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from waystation.client.bars import Progress, Told, telling
 from waystation.client.sending import PATIENCE, Memory, Sender
-from waystation.client.shapes import EventJson, Filter, RejectJson, Saved, TaskJson
+from waystation.client.shapes import ConsequenceJson, EventJson, Filter, RejectJson, Saved, TaskJson
 from waystation.client.task import Task
 from waystation.errors import ServerNotReachable, WaystationError
 from waystation.model import JsonValue, Verb
@@ -56,7 +56,7 @@ class ExportOptions(TypedDict, total=False):
 
 
 class Client:
-    """Talks to the Waystation at `url` in the name of `actor`.
+    """Talks to the Waystation at `url` in the name of `actor`, with a `token` where the server asks for one.
 
     `timeout` is the seconds that one silence may last, `patience` those for which a large upload is tried again without any
     progress before it is given up.
@@ -67,10 +67,11 @@ class Client:
         url: str = "http://127.0.0.1:5000",
         *,
         actor: str = "anonymous",
+        token: str | None = None,
         timeout: float = 60.0,
         patience: float = PATIENCE,
     ) -> None:
-        self._wire = Wire(url, actor=actor, timeout=timeout)
+        self._wire = Wire(url, actor=actor, token=token, timeout=timeout)
         self._patience = patience
         self.url = self._wire.url
 
@@ -270,6 +271,10 @@ class Client:
         """
         body = {k: v for k, v in (("reason", reason), ("params", params)) if v is not None}
         return Task(self, self._wire.json("POST", f"/tasks/{quote(task_id)}/{verb}", body))
+
+    def consequence(self, verb: Verb | str, task_id: str) -> ConsequenceJson:
+        """What a verb would do to a task now, in sentences; nothing is done."""
+        return cast(ConsequenceJson, self._wire.json("GET", f"/tasks/{quote(task_id)}/{verb}/ask"))
 
     def pause(self, task_id: str, *, reason: str | None = None) -> Task:
         """Let it stand still at its next step; it then holds no worker."""

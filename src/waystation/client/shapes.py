@@ -64,6 +64,15 @@ class EventJson(TypedDict):
     data: dict[str, JsonValue]
 
 
+class ConsequenceJson(TypedDict):
+    """What a verb would do to a task: whether it can be done now, whether work is lost by it, and what follows in words."""
+
+    verb: str
+    possible: bool
+    takes_back: bool
+    sentences: list[str]
+
+
 class Filter(TypedDict, total=False):
     """Which tasks: every field that is given must fit."""
 
