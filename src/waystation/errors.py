@@ -149,6 +149,13 @@ class InvalidFilter(InvalidRequest):
     remedy = "See docs/how-to-export.md for what a filter may say; `position` is the character that is wrong, from 1."
 
 
+class InvalidOrder(InvalidRequest):
+    """Rows can't be sorted by that."""
+
+    code = "invalid-order"
+    remedy = "Name one column that holds no json, and `desc` behind it if the greatest is to come first."
+
+
 class UnknownColumn(InvalidRequest):
     """The dataset has no column of that name."""
 

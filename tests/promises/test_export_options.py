@@ -15,7 +15,7 @@ import pytest
 from tests.attempts import run_cut
 from tests.promises.exporting import content, done, export, exported
 from tests.support import people_csv, send
-from waystation.errors import InvalidFilter, InvalidParams, UnknownColumn
+from waystation.errors import InvalidFilter, InvalidOrder, InvalidParams, UnknownColumn
 from waystation.model import State
 from waystation.wiring import House
 
@@ -193,3 +193,35 @@ def test_cut_anywhere_the_bytes_are_the_same(desk: House, asked: dict[str, Any])
         ended = run_cut(desk, task, [(draw.choice(("left", "dead")), draw.randint(1, 5)) for _ in range(5)])
         assert (ended.state, ended.attempt > 3) == (State.SUCCEEDED, True)
         assert content(desk, task) == quiet
+
+
+def test_sorted_by_a_column_nulls_come_last_and_equals_in_the_order_of_the_files(desk: House) -> None:
+    done(desk, send(desk, b"k,t\n2,b\n,a\n1,\n2,A\n", dataset="unsorted"))
+    done(desk, send(desk, b"k,t,new\n1,z,x\n,\xc3\xa4,\n", dataset="unsorted"))
+    asked = {"dataset": "unsorted", "columns": ["k", "t"]}
+    assert exported(desk, **asked, order="k").splitlines()[1:] == [b"1,", b"1,z", b"2,b", b"2,A", b",a", ",ä".encode()]
+    assert exported(desk, **asked, order="k DESC").splitlines()[1:] == [b"2,b", b"2,A", b"1,", b"1,z", b",a", ",ä".encode()]
+    assert exported(desk, **asked, order="t").splitlines()[1:] == [b"2,A", b",a", b"2,b", b"1,z", ",ä".encode(), b"1,"]
+    assert exported(desk, dataset="unsorted", columns="k", order="new", filter="k = 1 or t = 'b'") == b"k\n1\n2\n1\n"
+    for asked_for, error in (("nothing", UnknownColumn), ("k up", UnknownColumn)):
+        with pytest.raises(error):
+            export(desk, dataset="unsorted", order=asked_for)
+
+
+@pytest.mark.parametrize("asked", [{"order": "age desc"}, {"order": "address", "format": "jsonl", "compression": "zstd"}])
+def test_sorted_and_cut_anywhere_the_bytes_are_the_same(desk: House, asked: dict[str, Any]) -> None:
+    if not any(d.name == "people" for d in desk.control.datasets()):
+        done(desk, send(desk, people_csv(12_000, seed=1), dataset="people"))
+    quiet = exported(desk, dataset="people", **asked)
+    for seed in range(2):
+        draw = random.Random(seed)
+        task = export(desk, dataset="people", **asked)
+        ended = run_cut(desk, task, [(draw.choice(("left", "dead")), draw.randint(2, 6)) for _ in range(5)])
+        assert (ended.state, ended.attempt > 3) == (State.SUCCEEDED, True)
+        assert content(desk, task) == quiet
+        assert ended.done == ended.total
+
+
+def test_json_has_no_order(desk: House, kinds: str) -> None:
+    with pytest.raises(InvalidOrder):
+        export(desk, dataset=kinds, order="j")

@@ -45,6 +45,7 @@ class ExportOptions(TypedDict, total=False):
 
     columns: Sequence[str] | str  # a text names them parted by commas
     filter: str
+    order: str
     format: str
     compression: str
     delimiter: str

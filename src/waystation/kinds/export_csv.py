@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from datetime import date
 from functools import partial
@@ -12,12 +12,17 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from waystation.csvio.packed import member
-from waystation.errors import DatasetNotFound, EmptyDataset, InvalidRange, NoDateColumn, UnknownColumn
+from waystation.errors import DatasetNotFound, EmptyDataset, InvalidOrder, InvalidRange, NoDateColumn, UnknownColumn
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import Column, Dataset
-from waystation.sdk import Checkpoint, Context, Look, Question, Steps, condition, task
+from waystation.sdk import Checkpoint, Context, Look, Order, Question, Steps, condition, task
+from waystation.sdk.result import Result
 
+PAGE = 20_000  # sorted rows that are written at once
 STEP = 0.12  # seconds after which a checkpoint is made although few rows were written: a pause waits for it
+
+
+Pack = Callable[[bytes], bytes]
 
 
 class ExportParams(ExportOptions):
@@ -54,10 +59,12 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
             "known": [c.as_json() for c in dataset.columns],
             "by": date_column(dataset, params),
             "stretch": 2 * ctx.chunk_rows,  # kept: settings may change before the end, and the file must not
+            "page": min(ctx.chunk_rows, PAGE),
+            "total": listing.rows,
             "rows": 0,
             "read": 0,
         }
-        yield Checkpoint(cursor, done=0, total=listing.rows, phase="write", counts={"rows": 0})
+        yield _saved(cursor)
 
     question = Question(
         columns=_columns(cursor["columns"]),
@@ -67,6 +74,28 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
         high=high,
         where=condition(params.filter, _columns(cursor["known"])) if params.filter else None,
     )
+    if params.order:
+        order = choose_order(_columns(cursor["known"]), params.order)
+        cursor = yield from _write_sorted(ctx, out, question, order, cursor, pack)
+    else:
+        cursor = yield from _write(ctx, out, question, cursor, pack)
+    if out.size == 0 and params.compression:
+        out.write(pack(b""))  # a file of no bytes at all is no archive
+    yield _saved(cursor)
+    return {
+        "dataset": params.dataset,
+        "rows": cursor["rows"],
+        "from": low,
+        "till": high,
+        "by": cursor["by"],
+        "columns": [c["name"] for c in cursor["columns"]],
+    }
+
+
+def _write(
+    ctx: Context, out: Result, question: Question, cursor: dict[str, Any], pack: Pack
+) -> Generator[Checkpoint, None, dict[str, Any]]:
+    """The rows in the order of the files; the cursor at the end."""
     place, written, saved = (cursor["place"][0], cursor["place"][1]), 0, time.monotonic()
     with closing(ctx.pinned().read(question, after=place, stretch_rows=cursor["stretch"], pack=pack)) as pieces:
         for piece in pieces:
@@ -79,22 +108,35 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
                 "read": cursor["read"] + piece.passed,
             }
             if written >= ctx.chunk_rows or time.monotonic() - saved > STEP:
-                yield Checkpoint(cursor, done=cursor["read"], phase="write", counts={"rows": cursor["rows"]})
+                yield _saved(cursor)
                 written, saved = 0, time.monotonic()
-    if out.size == 0 and params.compression:
-        out.write(pack(b""))  # a file of no bytes at all is no archive
-    yield Checkpoint(cursor, done=cursor["read"], phase="write", counts={"rows": cursor["rows"]})
-    return {
-        "dataset": params.dataset,
-        "rows": cursor["rows"],
-        "from": low,
-        "till": high,
-        "by": cursor["by"],
-        "columns": [c["name"] for c in cursor["columns"]],
-    }
+    return cursor
 
 
-def _packer(params: ExportParams) -> Callable[[bytes], bytes]:
+def _write_sorted(
+    ctx: Context, out: Result, question: Question, order: Order, cursor: dict[str, Any], pack: Pack
+) -> Generator[Checkpoint, None, dict[str, Any]]:
+    """The rows in the order of a column; the cursor at the end."""
+    after = (cursor["place"][0], cursor["place"][1]) if cursor["rows"] else None
+    begun = False  # a sort that has given nothing yet has to be begun again by the next attempt
+    pages = ctx.pinned().read_sorted(question, order, after=after, page_rows=cursor["page"], pack=pack)
+    with closing(pages):
+        for page in pages:
+            if page.place is not None:
+                begun = True
+                out.write(page.data)
+                rows = cursor["rows"] + page.rows
+                cursor = {**cursor, "place": list(page.place), "rows": rows, "read": rows}
+            yield _saved(cursor, phase="write" if begun else "sort", keep_slot=not begun)
+    return {**cursor, "read": cursor["total"]}
+
+
+def _saved(cursor: dict[str, Any], *, phase: str = "write", keep_slot: bool = False) -> Checkpoint:
+    counts = {"rows": cursor["rows"]}
+    return Checkpoint(cursor, done=cursor["read"], total=cursor["total"], phase=phase, counts=counts, keep_slot=keep_slot)
+
+
+def _packer(params: ExportParams) -> Pack:
     return partial(member, how=params.compression) if params.compression else lambda data: data
 
 
@@ -117,6 +159,8 @@ def check(look: Look, params: ExportParams) -> None:
     choose_columns(dataset, params.columns)
     if params.filter:
         condition(params.filter, dataset.columns)
+    if params.order:
+        choose_order(dataset.columns, params.order)
 
 
 def choose_columns(dataset: Dataset, names: Sequence[str] | None) -> tuple[Column, ...]:
@@ -128,6 +172,20 @@ def choose_columns(dataset: Dataset, names: Sequence[str] | None) -> tuple[Colum
         if name not in known:
             raise UnknownColumn(f"The dataset {dataset.name!r} has no column {name[:60]!r}.", columns=list(known))
     return tuple(known[name] for name in names)
+
+
+def choose_order(columns: Sequence[Column], asked: str) -> Order:
+    """The order that `COLUMN`, `COLUMN asc` or `COLUMN desc` means. Raises UnknownColumn and InvalidOrder."""
+    known = {c.name: c for c in columns}
+    name, _, way = asked.strip().rpartition(" ")
+    if asked.strip() in known or way.lower() not in ("asc", "desc"):
+        name, way = asked.strip(), "asc"
+    column = known.get(name.strip().strip('"'))
+    if column is None:
+        raise UnknownColumn(f"`order` names {name[:60]!r}, which is no column.", columns=list(known))
+    if column.type == "json":
+        raise InvalidOrder(f"The column {column.name!r} holds json, which has no order.")
+    return Order(column, way.lower() == "desc")
 
 
 def date_column(dataset: Dataset, params: ExportParams) -> str | None:

@@ -47,6 +47,11 @@ class ExportOptions(BaseModel):
         max_length=LONGEST,
         description="Only rows of which this is true, such as `age >= 18 and not (city in ('Bonn', 'Ulm') or email is null)`.",
     )
+    order: str | None = Field(
+        None,
+        max_length=200,
+        description="Sort by a column, such as `age` or `age desc`; nulls come last. Without it the order of the files.",
+    )
     format: Literal["csv", "tsv", "jsonl"] | None = Field(None, description="Form of the file: csv (default), tsv or jsonl.")
     compression: Compression | None = Field(None, description="gzip or zstd; not compressed if not given.")
     delimiter: Annotated[str | None, BeforeValidator(_tab)] = Field(

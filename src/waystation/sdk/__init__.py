@@ -9,6 +9,7 @@ from waystation.sdk.retry import Retry
 from waystation.sdk.rows import Row
 from waystation.sdk.steps import Checkpoint, Steps
 from waystation.storage.reading import Question
+from waystation.storage.sorting import Order
 
 __all__ = [
     "Checkpoint",
@@ -17,6 +18,7 @@ __all__ = [
     "Kind",
     "Layout",
     "Look",
+    "Order",
     "Question",
     "Retry",
     "Row",

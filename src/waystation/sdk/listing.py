@@ -12,9 +12,11 @@ from uuid import UUID
 
 import psycopg
 
+from waystation.sdk.sorted import Page, Place, pages
 from waystation.storage import drain, reading
 from waystation.storage.db import Connection
 from waystation.storage.reading import Question, Stretch
+from waystation.storage.sorting import Order
 
 READERS = 2  # connections that read at the same time
 TRIES = 3  # to read a stretch, where connections are lost
@@ -68,6 +70,13 @@ class Listing:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+    def read_sorted(
+        self, question: Question, order: Order, *, after: Place | None, page_rows: int, pack: Pack = _as_it_is
+    ) -> Generator[Page, None, None]:
+        """The rows that are wanted, in the order of a column, behind a place. Close it, and nobody reads any more."""
+        parts = reading.pinned_parts(self._db, self._task)
+        return pages(self._connect, question, order, parts, after=after, rows=page_rows, pack=pack)
 
 
 class _Readers:

@@ -116,6 +116,21 @@ def _stretch(over: Sequence[PinnedChunk], chosen: Sequence[PinnedChunk]) -> Stre
     return Stretch(place, passed, chosen[0].first_row, last.last_row, relations, last.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table of a pinned batch, and the columns that it is sure to have."""
+
+    publish_no: int
+    relation: str
+    columns: frozenset[str]
+
+
+def pinned_parts(connection: Connection, task: UUID) -> list[Part]:
+    """The parts of all batches that the task pinned."""
+    rows = every(connection, SQL["pinned_parts"], task=task)
+    return [Part(r["publish_no"], r["relation"], frozenset(c["name"] for c in r["columns"])) for r in rows]
+
+
 def prepare(connection: Connection) -> None:
     """Ready a connection for reading: the index finds a stretch (a scan would read the whole part), text is UTF-8."""
     for setting in ("enable_seqscan = off", "max_parallel_workers_per_gather = 0", "jit = off", "client_encoding = 'UTF8'"):

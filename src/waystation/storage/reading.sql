@@ -19,3 +19,8 @@ LIMIT %(limit)s::int
 -- name: pinned_rows
 SELECT coalesce(sum(c.good), 0)::bigint AS rows
 FROM pins JOIN chunks c ON c.batch = pins.batch WHERE pins.task = %(task)s
+
+-- The parts of the pinned batches, for those who read all of them at once.
+-- name: pinned_parts
+SELECT b.publish_no, p.relation, b.columns FROM pins JOIN batches b ON b.id = pins.batch JOIN parts p ON p.batch = b.id
+WHERE pins.task = %(task)s ORDER BY b.publish_no, p.id
