@@ -12,7 +12,9 @@ from pydantic.json_schema import models_json_schema
 
 from waystation import __version__
 from waystation.errors import WaystationError
+from waystation.web.examples import Example, example_of
 from waystation.web.operations import Answer, Operation
+from waystation.web.snippets import curl, httpie
 
 _PARAM = re.compile(r"<(?:(\w+):)?(\w+)>")
 _PROBLEM: dict[str, Any] = {
@@ -66,16 +68,23 @@ def _schemas(operations: list[Operation]) -> dict[str, Any]:
 
 
 def _operation(op: Operation) -> dict[str, Any]:
+    example = example_of(op)
+    lines = {"curl": curl(op, example), "http": httpie(op, example)}
     out: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", op.endpoint.partition(".")[2]),
         "summary": op.summary,
-        "description": op.text,
+        "description": f"{op.text}\n\n```sh\n{lines['curl']}\n{lines['http']}\n```",
+        "x-codeSamples": [{"lang": "Shell", "label": label, "source": line} for label, line in lines.items()],
         "tags": [op.tag],
         "responses": {**_answers(op.answers), **_errors(op.errors)},
     }
     if parameters := [*_path_parameters(op), *_query_parameters(op.query), *_header_parameters(op.headers)]:
+        given = {"path": example.places, "query": example.query, "header": example.headers}
+        for parameter in parameters:
+            if (value := given[parameter["in"]].get(parameter["name"])) is not None:
+                parameter["example"] = value
         out["parameters"] = parameters
-    if content := _body(op):
+    if content := _body(op, example):
         out["requestBody"] = {"content": content}
     return out
 
@@ -121,13 +130,13 @@ def _header_parameters(headers: dict[str, str]) -> list[dict[str, Any]]:
     return [{"name": n, "in": "header", "description": text, "schema": {"type": "string"}} for n, text in headers.items()]
 
 
-def _body(op: Operation) -> dict[str, Any]:
+def _body(op: Operation, example: Example) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if op.body is not None:
         for media_type in op.body_types:
             content[media_type] = {"schema": {"$ref": f"#/components/schemas/{op.body.__name__}"}}
-            if op.example is not None:
-                content[media_type]["example"] = op.example
+            if example.body is not None:
+                content[media_type]["examples"] = {"example": {"summary": op.summary, "value": example.body}}
     if op.raw_body is not None:
         content[op.raw_type] = {"schema": {"type": "string", "format": "binary", "description": op.raw_body}}
     return content
