@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
 
 import click
 
-from waystation.cli import cli
+from waystation.cli import cli, profiles
 from waystation.errors import table
 from waystation.settings import Settings, env_name
 from waystation.states import MEANING, mermaid
@@ -62,6 +63,7 @@ def errors_page() -> str:
 def cli_page() -> str:
     """What each command says of itself under --help."""
     lines = [f"{NOTE}# The command line", "", "```text", _help(cli, "waystation"), "```"]
+    lines += ["", "## Profiles", "", inspect.cleandoc(profiles.__doc__ or "")]
     for name, command in cli.commands.items():
         lines += ["", f"## waystation {name}", "", "```text", _help(command, f"waystation {name}"), "```"]
     return "\n".join(lines) + "\n"

@@ -73,7 +73,7 @@ def _operation(op: Operation) -> dict[str, Any]:
     out: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", op.endpoint.partition(".")[2]),
         "summary": op.summary,
-        "description": f"{op.text}\n\n```sh\n{lines['curl']}\n{lines['http']}\n```",
+        "description": "\n\n".join([op.text, *(f"```sh\n{line}\n```" for line in lines.values())]),
         "x-codeSamples": [{"lang": "Shell", "label": label, "source": line} for label, line in lines.items()],
         "tags": [op.tag],
         "responses": {**_answers(op.answers), **_errors(op.errors)},
