@@ -72,12 +72,12 @@ def _stream(
     pool = ThreadPoolExecutor(1, thread_name_prefix="sort")
     with ExitStack() as stack:
         stack.callback(connection.close)
-        stack.callback(pool.shutdown)
-        stack.callback(_cancel, connection)
         try:
             reading.prepare(connection)
             connection.execute("SET work_mem = '64MB'")
             rows = stack.enter_context(drain.open_copy(connection, query, delimiter=question.layout.separator, numbers=2))
+            stack.callback(pool.shutdown)
+            stack.callback(_cancel, connection)  # first of all, so that the thread that waits for the server comes back
             coming: Future[drain.Taken] = pool.submit(rows.take, most)
             more = True
             while more:
@@ -98,7 +98,7 @@ def _stream(
 
 
 def _cancel(connection: Connection) -> None:
-    """End what the server still does, so that the thread that waits for it comes back."""
+    """End what the server still does."""
     with suppress(psycopg.Error):
         if not connection.closed:
             connection.cancel_safe(timeout=1)
