@@ -29,11 +29,11 @@ RUN python3 -m venv --without-pip /opt/waystation \
 
 COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./
 COPY src src
-# The encoder is optional for whoever has no compiler; here it must be there. Byte code is checked by nobody at run time (its
+# The compiled parts are optional for whoever has no compiler; here they must be there. Byte code is checked by nobody at run time (its
 # sources can't change), and holds no times, so that the same sources give the same files.
 RUN SOURCE_DATE_EPOCH=315532800 builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
  && python3 -m pip --python /opt/waystation/bin/python install --no-deps --no-index --no-compile wheels/*.whl \
- && /opt/waystation/bin/python -c 'import waystation.csvio._encode' \
+ && /opt/waystation/bin/python -c 'import waystation.csvio._encode, waystation.storage._drain' \
  && find /opt/waystation -name __pycache__ -prune -exec rm -r {} + \
  && /opt/waystation/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/waystation/lib
 

@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench sanitize bench-control crash tus-test lock image sbom compose-test prove-teams clean
+.PHONY: help setup demo up test check docs bench sanitize bench-control crash tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,8 +79,14 @@ image: ## build the image waystation:latest (Docker)
 sbom: image ## write dist/waystation.cdx.json: all that is in the image, with licences and hashes (Docker)
 	docker build --file deploy/image/sbom.Dockerfile --output dist .
 
+lint-deploy: $(READY) $(TOOLS) ## Dockerfile and manifests under hadolint, kubernetes-validate and checkov (kubectl; no cluster)
+	@$(BIN)/python -m tests.deploy.lint
+
 compose-test: $(READY) ## the walk-through and an import under kills, restarts and a rolling re-create, on Compose (Docker, 5 minutes)
 	@$(BIN)/python -m tests.deploy.compose
+
+k8s-test: $(READY) ## the demo overlay on a cluster, drained, killed, rolled and scaled (Docker, kubectl; LOAD= brings images in)
+	@$(BIN)/python -m tests.deploy.kubernetes --load "$(LOAD)"
 
 prove-teams: $(READY) ## 2,000 teams through a slow and flaky service: paused, killed twice, stopped; the service's books compared (minutes)
 	@TEAMS=$(or $(TEAMS),2000) CALL_SECONDS=0.05 $(BIN)/python -m pytest -q -s tests/promises/test_teams.py

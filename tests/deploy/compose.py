@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.deploy.drive import Service, need, people, run, same_rows, say, timed, walk_through
+from tests.deploy.drive import DRAINED, KILLED, Imports, Service, need, people, run, say, timed, walk_through
 from tests.support import wait_until
 
 PROJECT = "waystation-test"
@@ -62,36 +62,29 @@ def crash(compose: Compose, container: str) -> None:
     say(f"worker container {container[:12]} killed by -9 (its start before: {started.strip()})")
 
 
-def under_attack(compose: Compose, service: Service, source: Path, rows: int) -> None:
-    """An import during which a worker is killed, two more come, and broker and database are restarted."""
-    upload = service.client.upload(source, dataset="attacked")["task_id"]
-    service.reached(upload, rows // 20)
+def under_attack(compose: Compose, imports: Imports) -> None:
+    """A worker is killed, two more come, and broker and database are restarted."""
+    imports.reached(0.05)
     crash(compose, compose.ids("worker")[0])
     compose("up", "--detach", "--no-recreate", "--scale", "worker=3")
     wait_until(lambda: len(compose.ids("worker")) == 3, 60)
-    service.reached(upload, rows // 4)
+    imports.told(KILLED)
+    imports.reached(0.25)
     compose("restart", "redis")
     say("redis restarted")
-    service.reached(upload, rows // 3)
+    imports.reached(0.4)
     compose("restart", "postgres")
     say("postgres restarted")
-    task = service.until(upload, "succeeded")
-    say(f"the import of {rows:,} rows succeeded at attempt {task['attempt']}: {' '.join(service.story(upload))}")
-    assert service.rows("attacked") == rows
-    same_rows(service, "attacked", source)
+    imports.exact()
 
 
-def re_created(compose: Compose, service: Service, source: Path, rows: int) -> None:
-    """An import during which every worker and the web server are made anew, as a deploy does."""
-    upload = service.client.upload(source, dataset="deployed")["task_id"]
-    service.reached(upload, rows // 20)
+def re_created(compose: Compose, imports: Imports) -> None:
+    """Every worker and the web server are made anew, as a deploy does."""
+    imports.reached(0.05)
     compose.up("--force-recreate", "--no-deps", "--scale", "worker=3", "worker", "web")
-    task = service.until(upload, "succeeded")
-    story = service.story(upload)
-    say(f"re-created during an import: attempt {task['attempt']}: {' '.join(story)}")
-    assert "interrupted" in story, "the worker was to give its task back, and not to lose it"
-    assert service.rows("deployed") == rows
-    same_rows(service, "deployed", source)
+    assert imports.tells(DRAINED), "the workers were to give their tasks back, and not to lose them"
+    imports.exact()
+    assert not imports.tells(KILLED)
 
 
 def main() -> None:
@@ -113,16 +106,16 @@ def main() -> None:
         with timed("up -d --wait from nothing (an empty database included)"):
             compose.up()
             service.ready()
-        walk_through(service, rows // 5)
+        walk_through(service, rows)
         source = people(folder / "people.csv", rows)
-        under_attack(compose, service, source, rows)
+        attacked = Imports(service, source, rows, "attacked", 4)
+        under_attack(compose, attacked)
         compose("stop")
         with timed("start again after stop"):
             compose("start")
             service.ready()
-        assert service.rows("attacked") == rows
-        same_rows(service, "attacked", source)
-        re_created(compose, service, source, rows)
+        attacked.exact()
+        re_created(compose, Imports(service, source, rows, "deployed", 4))
         say("compose-test: everything held")
     except BaseException:
         print(compose("ps", "--all", quiet=True))

@@ -103,26 +103,15 @@ class Service:
         assert found
         return found
 
-    def reached(self, task_id: str, done: int, timeout: float = 900) -> Task:
-        """The task once it has done so much; it must not have ended."""
-
-        def there() -> Task | None:
-            task = self.task(task_id)
-            assert not task["complete"], task
-            return task if task["progress"]["done"] >= done else None
-
-        found = wait_until(there, timeout, every=0.05)
-        assert found
-        return found
-
     def rows(self, dataset: str) -> int:
         """The rows that readers see."""
         found = [d["rows"] for d in self.ask(self.client.datasets) if d["name"] == dataset]
         return int(str(found[0])) if found else 0
 
     def story(self, task_id: str) -> list[str]:
-        """The words of the task's timeline."""
-        return [e["event"] for e in self.ask(lambda: self.client.events(task_id))]
+        """The task's timeline: each event, with its reason where it has one."""
+        found = self.ask(lambda: self.client.events(task_id))
+        return [f"{e['event']} ({e['reason']})" if e["reason"] else e["event"] for e in found]
 
 
 def people(path: Path, rows: int) -> Path:
@@ -132,17 +121,63 @@ def people(path: Path, rows: int) -> Path:
     return path
 
 
-def same_rows(service: Service, dataset: str, source: Path) -> None:
-    """Export the whole dataset, and compare it with the file that was imported, row by row and in order."""
-    task = service.ask(lambda: service.client.download(dataset=dataset))
-    service.until(task["task_id"], "succeeded")
-    target = service.folder / f"{dataset}.csv"
-    service.ask(lambda: service.client.save_result(task["task_id"], target))
+DRAINED = "the worker is asked to end"  # the reason of a task that was given back by a drained worker
+KILLED = "lease lost"
+
+
+class Imports:
+    """Several imports of one file at once, each into a dataset of its own: enough work to do things to while it goes on."""
+
+    def __init__(self, service: Service, source: Path, rows: int, name: str, count: int) -> None:
+        self.service, self.source, self.rows = service, source, rows
+        self.tasks = {f"{name}{n}": "" for n in range(1, count + 1)}
+        for dataset in self.tasks:
+            self.tasks[dataset] = service.client.upload(source, dataset=dataset)["task_id"]
+
+    def done(self) -> float:
+        """The part of all the work that is done: 0 to 1."""
+        found = [self.service.task(id)["progress"] for id in self.tasks.values()]
+        return sum(p["done"] / p["total"] if p["total"] else 0.0 for p in found) / len(found)
+
+    def reached(self, part: float) -> None:
+        """Wait until this part of the work is done, and something more than now where that was done already."""
+        now = self.done()
+        assert now < 0.98, "the imports were over too soon; ask for more rows"
+        wait_until(lambda: self.done() >= max(part, now + 0.01), 900, every=0.1)
+
+    def tells(self, words: str) -> bool:
+        """Whether one of the timelines has these words."""
+        return any(words in event for id in self.tasks.values() for event in self.service.story(id))
+
+    def told(self, words: str) -> None:
+        """Wait until it does."""
+        wait_until(lambda: self.tells(words), 300, every=0.3)
+
+    def exact(self) -> None:
+        """Wait for their success; then each dataset must hold the file's rows, all of them, once, and in order."""
+        first, *others = self.tasks
+        for dataset, id in self.tasks.items():
+            task = self.service.until(id, "succeeded")
+            say(f"{dataset}: attempt {task['attempt']}: {', '.join(self.service.story(id))}")
+            assert self.service.rows(dataset) == self.rows
+        path, wanted = self._exported(first)
+        _same_rows(self.source, path)
+        for dataset in others:
+            assert self._exported(dataset)[1] == wanted, f"{dataset} is not as {first}, of the same file"
+        say(f"{len(self.tasks)} datasets of {self.rows:,} rows, each row as in the file and in its place")
+
+    def _exported(self, dataset: str) -> tuple[Path, str]:
+        task = self.service.ask(lambda: self.service.client.download(dataset=dataset))
+        self.service.until(task["task_id"], "succeeded")
+        target = self.service.folder / "exported.csv"
+        saved = self.service.ask(lambda: self.service.client.save_result(task["task_id"], target))
+        return target, saved.sha256
+
+
+def _same_rows(source: Path, target: Path) -> None:
     with source.open(newline="") as file, target.open(newline="") as other:
-        count = 0
-        for count, (mine, theirs) in enumerate(itertools.zip_longest(csv.reader(file), csv.reader(other)), 1):
-            assert mine == theirs, f"row {count} of {dataset}: {theirs} instead of {mine}"
-    say(f"{dataset}: {count - 1:,} rows, each as in the file")
+        for number, (mine, theirs) in enumerate(itertools.zip_longest(csv.reader(file), csv.reader(other)), 1):
+            assert mine == theirs, f"row {number}: {theirs} instead of {mine}"
 
 
 def walk_through(service: Service, rows: int) -> None:

@@ -73,3 +73,11 @@ def test_the_image_ends_without_root_without_a_compiler_and_with_a_health_check(
     assert 'VOLUME ["/data", "/tmp"]' in final
     for label in ("title", "version", "revision", "licenses"):
         assert f"org.opencontainers.image.{label}=" in final
+
+
+def test_every_compiled_part_must_be_in_the_image() -> None:
+    """They are optional in setup.py: a build that left one out would be slower, and nobody would be told."""
+    modules = [".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in (ROOT / "src").rglob("*.c")]
+    assert modules
+    (line,) = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if "-c 'import waystation" in line]
+    assert all(module in line for module in modules), modules
