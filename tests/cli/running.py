@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "waystation"]
 
 def environ(**given: str) -> dict[str, str]:
     """The environment without anybody's settings of Waystation, and with what is given."""
-    own = ("WAYSTATION_", "DATABASE_URL", "REDIS_URL", "FLASK_")
+    own = ("WAYSTATION_", "DATABASE_URL", "REDIS_URL", "FLASK_", "COLUMNS", "LINES")  # a terminal tells its size itself
     return {**{k: v for k, v in os.environ.items() if not k.startswith(own)}, **given}
 
 
