@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench sanitize bench-control crash tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
+.PHONY: help setup demo up test check docs bench fuzz-csv sanitize bench-control crash tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ docs: $(READY) ## write anew the pages of docs/ that are made from code
 
 bench: $(READY) ## peak memory of web and worker for a 100 MB and a 1 GB import (minutes, 4 GB of disk)
 	@$(BIN)/python benchmarks/memory.py
+
+fuzz-csv: $(READY) ## the differential tests of CSV with many examples each, counted: against csv, PostgreSQL, each other (EXAMPLES=)
+	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/unit/csvio
 
 sanitize: $(READY) ## watch the memory of the compiled encoder: its tests, and a minute of spoilt files (needs gcc or clang)
 	@$(BIN)/python -m tests.unit.csvio.sanitize
