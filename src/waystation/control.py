@@ -55,6 +55,7 @@ from waystation.model import (
 )
 from waystation.model import Event as TimelineEvent
 from waystation.sdk.kind import Kind, Registry
+from waystation.secret import MASK, parted, whole
 from waystation.settings import Settings
 from waystation.storage import datasets, holdings, limits, staging, tasks, unfinished, uploads, workers
 from waystation.storage.db import Connection, Database, attempt_name, end_backends
@@ -205,9 +206,11 @@ class Control:
         """
         known = self.registry.get(kind)
         model = known.parse(params)
-        clean = model.model_dump(mode="json", by_alias=True)
+        clean, secrets = parted(model)
+        if MASK in secrets.values():
+            raise InvalidParams(f"A secret parameter of {kind!r} is {MASK!r}, as masked ones are shown: give it in full.")
         with self.database.transaction() as connection:
-            asked = _request_hash(connection, kind, clean)
+            asked = _request_hash(connection, kind, clean, secrets)
             if idempotency_key is not None and (seen := tasks.by_key(connection, idempotency_key)):
                 return self._same(seen, asked), False
             if known.check_params is not None:
@@ -221,6 +224,7 @@ class Control:
                     queue=known.queue,
                     priority=self._rank(connection, known, model) if priority is None else priority,
                     params=clean,
+                    secrets=secrets,
                     dataset=clean.get("dataset") if isinstance(clean.get("dataset"), str) else None,
                     undoable=known.undoable,
                     unit=known.unit,
@@ -519,7 +523,7 @@ class Control:
                 answer = states.answer(verb, task.situation)
                 if isinstance(answer, states.Refusal):
                     raise _refused(verb, task, answer)
-                changed = self._changed_params(verb, task, params)
+                changed, secrets = self._changed_params(connection, verb, task, params)
                 if isinstance(answer, states.Nothing):
                     return task, False
                 fresh = isinstance(answer, states.Move)
@@ -531,6 +535,7 @@ class Control:
                     crashes=0 if fresh else None,
                     tries=0 if fresh else None,
                     params=changed,
+                    secrets=secrets,
                 )
                 take = isinstance(answer, states.Move) and answer.take
                 with _one_at_a_time(connection, task.kind, task.unique_key if fresh else None):
@@ -539,8 +544,8 @@ class Control:
                     connection.commit()
                     continue
                 data: dict[str, JsonValue] = {"verb": verb, "from": task.state}
-                if params:
-                    data["params"] = dict(params)
+                if params and changed:
+                    data["params"] = {name: changed[name] for name in params if name in changed}
                 if isinstance(answer, states.Ask):
                     event = f"{verb} asked" if answer.wish else "pause taken back"
                 else:
@@ -572,15 +577,18 @@ class Control:
             end_backends(connection, attempt_name(task.id, task.attempt))
             return shift()
 
-    def _changed_params(self, verb: Verb, task: Task, params: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+    def _changed_params(
+        self, connection: Connection, verb: Verb, task: Task, params: Mapping[str, JsonValue] | None
+    ) -> tuple[dict[str, JsonValue] | None, dict[str, str] | None]:
+        """The parameters and their secrets as a retry changes them; None where nothing is to change."""
         if not params:
-            return None
+            return None, None
         kind = self.registry.get(task.kind)
         fixed = set(params) - set(kind.changeable)
         if verb is not Verb.RETRY or fixed:
             may = f"only {', '.join(kind.changeable)}" if kind.changeable else "none of its parameters"
             raise InvalidParams(f"A retry of {task.kind!r} may change {may}; no other verb changes parameters.")
-        return kind.parse({**task.params, **params}).model_dump(mode="json", by_alias=True)
+        return parted(kind.parse({**whole(task.params, tasks.secrets(connection, task.id)), **params}))
 
     def _after(self, task: Task) -> Task:
         """What follows a verb that changed something: let go at once where that needs no worker, and ring for the rest."""
@@ -657,13 +665,14 @@ def _refused(verb: Verb, task: Task, refusal: states.Refusal) -> VerbNotPossible
     )
 
 
-def _request_hash(connection: Connection, kind: str, params: Mapping[str, JsonValue]) -> str:
+def _request_hash(connection: Connection, kind: str, params: Mapping[str, JsonValue], secrets: Mapping[str, str]) -> str:
     """What was asked, to tell a repeated request by: a file sent again has another id, and the same bytes."""
     asked = dict(params)
     with suppress(ValueError):  # a kind of somebody's own may call something else `upload`
         if asked.get("upload") and (sent := uploads.get(connection, UUID(str(asked["upload"])))):
             asked["upload"] = sent.sha256
-    return hashlib.sha256(json.dumps([kind, asked], sort_keys=True).encode()).hexdigest()
+    request = [kind, asked, *([secrets] if secrets else [])]
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def base36(number: int) -> str:

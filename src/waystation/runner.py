@@ -25,6 +25,7 @@ from waystation.sdk.lease import Lease
 from waystation.sdk.result import Result
 from waystation.sdk.reversal import reversal
 from waystation.sdk.steps import Checkpoint, Finished, Left, Steps, drive, plain
+from waystation.secret import Mask, whole
 from waystation.settings import Settings
 from waystation.states import Event
 from waystation.storage import datasets, effects, holdings, tasks
@@ -153,8 +154,7 @@ class Attempt:
         try:
             if self.held.result is None:
                 kind = self.shop.registry.get(self.task.kind)
-                params = kind.parse(self.task.params)
-                end = self._drive(kind, kind.run, params, self.held.cursor)
+                end = self._drive(kind, kind.run, self._params(kind), self.held.cursor)
                 if not isinstance(end, Finished) or not self._mark_finished(end.value):
                     return
             self._finish()
@@ -164,6 +164,12 @@ class Attempt:
             if self.connection.broken or self.connection.closed:
                 raise psycopg.OperationalError("the connection is gone") from error
             self._fail(error)
+
+    def _params(self, kind: Kind) -> BaseModel:
+        """The parameters with their secrets, which from now on are masked in all that is written of this task."""
+        secrets = tasks.secrets(self.connection, self.task.id)
+        self.ctx.mask = Mask(secrets)
+        return kind.parse(whole(self.task.params, secrets))
 
     def _drive(self, kind: Kind, function: Run, params: BaseModel, cursor: JsonValue) -> Finished | Left:
         """Step by step, each within the kind's time for a step."""
@@ -190,6 +196,7 @@ class Attempt:
             end_backends(connection, name)  # what the step holds is let go of; it can commit no more
             late = Attempt(self.shop, connection, self.task)
             late.in_its_place = True
+            late.ctx.mask = self.ctx.mask
             late._fail_in_its_place()
 
     def _fail_in_its_place(self) -> None:
@@ -234,7 +241,8 @@ class Attempt:
         else:
             outside = effects.tally(self.connection, h.id)
             h.counts = {"reversed": outside.reversed, "left": outside.left} if outside.total else {}
-            h.leftovers = [*given_up, *effects.untaken(self.connection, h.id)]
+            mask = Mask(tasks.secrets(self.connection, h.id))
+            h.leftovers = [*given_up, *mask(effects.untaken(self.connection, h.id))]
         holdings.release(self.connection, self.shop.files, h.id, lock_timeout=self.shop.settings.publish_lock_timeout)
 
     def _undo(self, kind: Kind) -> bool:
@@ -259,7 +267,7 @@ class Attempt:
             self.gave_up, self.held.tries = True, 0
             return True
         try:
-            end = self._drive(kind, steps, kind.parse(self.task.params), cursor)
+            end = self._drive(kind, steps, self._params(kind), cursor)
         except LeaseLost:
             raise
         except Exception as error:
@@ -272,7 +280,7 @@ class Attempt:
         """Try the undo again later; True when it was tried often enough, and what is left is written down."""
         self._read_again()
         self.held.tries += 1
-        said = {"why": f"{type(error).__name__}: {error}", "tries": self.held.tries}
+        said = {"why": self.ctx.mask(f"{type(error).__name__}: {error}"), "tries": self.held.tries}
         self.ctx.log("undo failed", **said)
         if self.held.tries >= UNDO_TRIES:
             self.held.leftovers = [*self.held.leftovers, said]
@@ -422,7 +430,8 @@ class Attempt:
     def _told(self, move: states.Move | None, why: str | None) -> list[NewEvent]:
         h = self.held
         new = [
-            NewEvent(h.id, "log", self.shop.worker, h.attempt, data={"text": text, **data}) for text, data in self.ctx.logs()
+            NewEvent(h.id, "log", self.shop.worker, h.attempt, data=self.ctx.mask({"text": text, **data}))
+            for text, data in self.ctx.logs()
         ]
         if move is not None:
             data: dict[str, JsonValue] = {
@@ -444,7 +453,7 @@ class Attempt:
         Whoever goes on from here joins and publishes, and never runs the kind again. A pause is dropped now, unless there
         are files still to be joined, which takes its time.
         """
-        facts = plain(value, "result") if value is not None else {}
+        facts = self.ctx.mask(plain(value, "result")) if value is not None else {}
         self.held.result = facts if isinstance(facts, dict) else {"value": facts}
         self.held.counts = {**self.held.counts, **self.ctx.counts}
         self.held.files = self.ctx.save_files()
@@ -511,15 +520,16 @@ class Attempt:
             self.held.tries += 1
             delay = retry.delay(self.held.tries)
             why = f"{type(error).__name__}: {error}; try {self.held.tries} of {retry.times} comes in {delay:.3g} s."
+            why = self.ctx.mask(why)
             self._write(Event.RELEASE, delay=delay, why=why)
             return
         if isinstance(error, WaystationError):
             problem = error.problem()
         else:
-            log.warning("kind failed", exc_info=error)
+            log.warning("kind failed", exception=self.ctx.mask("".join(traceback.format_exception(error))))
             problem = KindFailed(f"{type(error).__name__}: {error}").problem()
             problem["traceback"] = "".join(traceback.format_exception(error)[-8:])[-4000:]
-        self.held.error = tasks.storable(problem)
+        self.held.error = tasks.storable(self.ctx.mask(problem))
         self._write(Event.FAIL)
 
     def _read_again(self) -> None:

@@ -18,6 +18,7 @@ from waystation.sdk.result import Result
 from waystation.sdk.retry import Retry
 from waystation.sdk.rows import Place, Row, items_of, rows_of
 from waystation.sdk.steps import Checkpoint
+from waystation.secret import Mask
 from waystation.storage import datasets, reading, staging, uploads
 from waystation.storage.db import Connection
 from waystation.storage.files import Files, Spool
@@ -61,6 +62,7 @@ class Context:
         self._logs: list[tuple[str, dict[str, JsonValue]]] = []
         self._delay: float | None = None
         self._place: Place | None = None
+        self.mask = Mask()
         self.calls = Calls(retry)
         self.effects = effects or Effects(task, None, Lease.endless(), CALL_TIMEOUT)
         self.total: int | None = None  # how much there is to do in all, where the checkpoints do not say

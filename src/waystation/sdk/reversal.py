@@ -54,7 +54,7 @@ def reversal(ctx: Context, params: BaseModel, how: Reverse) -> Steps:
                 effects.mark_reversed(ctx.db, [entry.id])
                 gone += 1
                 continue
-            said = f"{type(error).__name__}: {error}"
+            said = ctx.mask(f"{type(error).__name__}: {error}")
             again = entry.tries < how.retry.times and how.retry.meant(error)
             delay = how.retry.delay(entry.tries + 1) if again else None
             effects.mark_failed(ctx.db, entry, said, delay)

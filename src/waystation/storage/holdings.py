@@ -5,7 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from waystation.model import JsonValue, Task
-from waystation.storage import datasets, effects, uploads
+from waystation.secret import Mask
+from waystation.storage import datasets, effects, tasks, uploads
 from waystation.storage.db import Connection
 from waystation.storage.files import Files
 
@@ -29,7 +30,8 @@ def left_standing(connection: Connection, task: Task, *, own_undo: bool) -> list
 
     An undo that may follow tries all of it anew.
     """
-    left = effects.untaken(connection, task.id, "Terminated: it was not taken back.")
+    mask = Mask(tasks.secrets(connection, task.id))
+    left: list[JsonValue] = mask(effects.untaken(connection, task.id, "Terminated: it was not taken back."))
     effects.stand_again(connection, task.id)
     if own_undo and (task.done or task.cursor is not None):
         left.append({"why": "Terminated: the kind's own undo was not run.", "done": task.done})

@@ -45,6 +45,7 @@ def insert(
     queue: str,
     priority: int,
     params: Mapping[str, JsonValue],
+    secrets: Mapping[str, str] | None = None,
     dataset: str | None,
     undoable: bool,
     unit: str,
@@ -67,6 +68,7 @@ def insert(
             queue=queue,
             priority=priority,
             params=Jsonb(params),
+            secrets=Jsonb(secrets) if secrets else None,
             dataset=dataset,
             undoable=undoable,
             unit=unit,
@@ -93,6 +95,12 @@ def by_key(connection: Connection, key: str) -> tuple[Task, str] | None:
 def under_way(connection: Connection, kind: str, unique_key: str) -> Task | None:
     """The unfinished task of this kind that has the unique key."""
     return _maybe(one(connection, SQL["under_way"], kind=kind, key=unique_key))
+
+
+def secrets(connection: Connection, id: UUID) -> dict[str, str]:
+    """The secrets among a task's parameters, by their places."""
+    row = one(connection, SQL["secrets"], id=id)
+    return (row["secrets"] if row else None) or {}
 
 
 def version(connection: Connection, id: UUID) -> int | None:
@@ -322,6 +330,7 @@ def shift(
     tries: int | None = None,
     error: dict[str, JsonValue] | None = None,
     params: Mapping[str, JsonValue] | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> Task | None:
     """A verb's write, or the reaper's (`expired`: only while the lease has run out). None = read again, decide again."""
     ask = isinstance(move, states.Ask)
@@ -346,6 +355,7 @@ def shift(
             "tries": task.tries if tries is None else tries,
             "error": _json(error or (None if to is State.QUEUED and task.state is State.FAILED else task.error)),
             "params": Jsonb(task.params if params is None else params),
+            "secrets": None if secrets is None else Jsonb(secrets),
             # A lost lease is no release: the next attempt must not go on in files that the lost one may still write to.
             "files": Jsonb({n: {**f, "released": False} for n, f in task.files.items()} if expired else task.files),
         },

@@ -3,9 +3,9 @@
 -- A new task waits; it is claimed once its transaction is committed.
 -- name: insert
 INSERT INTO tasks (id, kind, queue, priority, params, dataset, state, undoable, unit, unique_key, created_by, idempotency_key,
-        request_hash, label)
+        request_hash, label, secrets)
 VALUES (%(id)s, %(kind)s, %(queue)s, %(priority)s::int, %(params)s, %(dataset)s, 'queued', %(undoable)s, %(unit)s,
-        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash)s, %(label)s)
+        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash)s, %(label)s, %(secrets)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *
 
@@ -21,6 +21,10 @@ SELECT * FROM tasks WHERE idempotency_key = %(key)s
 -- name: under_way
 SELECT * FROM tasks
 WHERE kind = %(kind)s AND unique_key = %(key)s AND state IN ('queued', 'running', 'paused', 'reverting')
+
+-- The secrets among a task's parameters.
+-- name: secrets
+SELECT secrets FROM tasks WHERE id = %(id)s
 
 -- The version alone, for whoever waits for a change.
 -- name: version
@@ -119,6 +123,7 @@ UPDATE tasks SET
     revert_cursor = %(revert_cursor)s, revert_done = %(revert_done)s::bigint, revert_total = %(revert_total)s::bigint,
     files = %(files)s, counts = %(counts)s, result = %(result)s, error = %(error)s, leftovers = %(leftovers)s,
     crashes = %(crashes)s::int, tries = %(tries)s::int,
+    secrets = CASE WHEN %(to)s IN ('stopped', 'undone') THEN NULL ELSE secrets END,
     run_at = CASE WHEN %(delay)s::float8 IS NULL THEN run_at ELSE clock_timestamp() + make_interval(secs => %(delay)s::float8) END,
     lease_until = CASE WHEN %(keep)s THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
     worker = CASE WHEN %(keep)s THEN worker END,
@@ -147,6 +152,7 @@ UPDATE tasks SET
     tries = CASE WHEN %(keep)s THEN tries ELSE %(tries)s::int END,
     error = CASE WHEN %(keep)s THEN error ELSE %(error)s::jsonb END,
     params = CASE WHEN %(keep)s THEN params ELSE %(params)s::jsonb END,
+    secrets = CASE WHEN %(to)s IN ('stopped', 'undone') THEN NULL ELSE coalesce(%(secrets)s::jsonb, secrets) END,
     files = CASE WHEN %(keep)s THEN files ELSE %(files)s::jsonb END,
     run_at = CASE WHEN %(keep)s OR %(expired)s THEN run_at ELSE clock_timestamp() END,
     lease_until = CASE WHEN %(keep)s THEN lease_until END,
@@ -182,6 +188,7 @@ SELECT * FROM tasks WHERE lease_until < clock_timestamp() ORDER BY lease_until L
 -- name: reverted
 UPDATE tasks SET
     state = %(to)s, wish = NULL, goal = NULL, files = '{}', counts = '{}', result = %(result)s, leftovers = %(leftovers)s,
+    secrets = CASE WHEN %(to)s IN ('stopped', 'undone') THEN NULL ELSE secrets END,
     ended_at = clock_timestamp(), updated_at = clock_timestamp(), version = version + 1
 WHERE id = %(id)s AND attempt = %(attempt)s AND state = 'reverting' AND goal = %(seen_goal)s AND lease_until IS NULL
 RETURNING *

@@ -14,7 +14,7 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One field of a form. `widget`: text, number, date, choice, yes, json or lines."""
+    """One field of a form. `widget`: text, password, number, date, choice, yes, json or lines."""
 
     name: str
     help: str
@@ -78,6 +78,9 @@ def _input(name: str, prop: dict[str, Any], required: bool, value: JsonValue) ->
         widget = "json"
     elif kind == "array":
         widget = "lines"
+    elif prop.get("format") == "password":
+        widget, value = "password", None  # a secret is never shown, nor is its mask sent as if it were one
+        attributes["autocomplete"] = "new-password"
     else:
         widget = "date" if prop.get("format") == "date" else "text"
     hint = "none" if prop.get("nullable") and default is None and "default" in prop else _typed(default)
