@@ -19,12 +19,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tests.kinds import TABLE
 from tests.support import wait_until
-from waystation.local import Servers, lodge
+from waystation.local import Servers, client_url, lodge
 from waystation.settings import Settings
 from waystation.storage.db import Database
 from waystation.storage.migrate import migrate
@@ -64,11 +65,14 @@ def fresh_settings(servers: Servers, **given: object) -> Iterator[Settings]:
     assert servers.database_url
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template_ws").format(sql.Identifier(name)))
+    broker = f"{servers.redis_url}?virtual_host={number % 16}"
+    with redis.Redis.from_url(client_url(broker)) as client:
+        client.flushdb()  # the number may be one that an earlier test had
     home = Path(tempfile.mkdtemp(prefix="ws-home-"))
     values: dict[str, object] = {
         "home": home,
         "database_url": url_of(servers, name),
-        "redis_url": f"{servers.redis_url}?virtual_host={number % 16}",
+        "redis_url": broker,
         "lease": 2.0,
         "heartbeat": 0.4,
         "reap": 0.2,

@@ -203,9 +203,9 @@ OURS = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
 
 
 def _small_disk(folder: str, *command: str) -> list[str]:
-    """The command in a mount namespace of its own, where this folder is a disk with 1 MB left."""
-    filler = f"head -c {31 * 2**20} /dev/zero > {folder}/filler"
-    mount = f'mount -t tmpfs -o size=32m tmpfs {folder} && {filler} && exec "$@"'
+    """The command in a mount namespace of its own, where this folder is a disk with 16 MB left."""
+    filler = f"head -c {112 * 2**20} /dev/zero > {folder}/filler"
+    mount = f'mount -t tmpfs -o size=128m tmpfs {folder} && {filler} && exec "$@"'
     return ["unshare", *OURS, "--mount", "sh", "-c", mount, "sh", *command]
 
 
@@ -219,8 +219,8 @@ def _namespaces() -> bool:
 def test_a_full_disk_fails_an_export_clearly_and_a_retry_goes_on_when_there_is_room(
     house: House, start_worker: StartWorker
 ) -> None:
-    first = start_worker(chunk_rows=500)
-    data = people_csv(30_000)
+    first = start_worker()
+    data = people_csv(300_000)  # an export's step takes about 100,000
     at_state(house, send(house, data), State.SUCCEEDED, timeout=60)
     end_worker(first)
     home = house.settings.home
@@ -238,7 +238,7 @@ def test_a_full_disk_fails_an_export_clearly_and_a_retry_goes_on_when_there_is_r
         failed = at_state(house, task, State.FAILED, timeout=60)
         assert failed.error is not None
         assert failed.error["code"] == "disk-full"
-        assert 0 < failed.done < 30_000, "its checkpoint is kept"
+        assert 0 < failed.done < 300_000, "its checkpoint is kept"
         # The disk is seen only from inside: by way of the worker.
         inside = Path(f"/proc/{cramped.pid}/root{home}")
         (inside / "filler").unlink()

@@ -54,6 +54,7 @@ def task(**given: Any) -> Task:
         "worker": "w",
         "message": "m",
         "version": 1,
+        "unique_key": None,
     }
     return Task(**{**values, **given})
 
