@@ -114,6 +114,7 @@ class Attempt:
             attempt=task.attempt,
             kind=task.kind,
             db=connection,
+            state=task.state,
             files=shop.files,
             known_files=task.files,
             effects=Effects(task.id, self.book, self.lease, kind.call_timeout if kind else CALL_TIMEOUT),
@@ -137,8 +138,10 @@ class Attempt:
                     self._take_back()
             except LeaseLost:
                 log.warning("lease lost")
+                if not self.connection.broken:
+                    self.connection.rollback()  # or its step would be committed as the connection is closed
             except psycopg.Error as error:
-                if not self.connection.broken and not self.connection.closed:
+                if not self._cut_off():
                     raise
                 log.warning("connection lost", error=str(error))
                 self._release_after_trouble()
@@ -148,6 +151,10 @@ class Attempt:
                     self.book.close()
         finally:
             self.heartbeat.stop()
+
+    def _cut_off(self) -> bool:
+        """Whether a connection of this attempt is gone."""
+        return self.connection.broken or self.connection.closed or self.ctx.cut_off
 
     # -- the two phases
     def _work(self) -> None:
@@ -161,7 +168,7 @@ class Attempt:
         except LeaseLost:
             raise
         except Exception as error:
-            if self.connection.broken or self.connection.closed:
+            if self._cut_off():
                 raise psycopg.OperationalError("the connection is gone") from error
             self._fail(error)
 
@@ -271,7 +278,7 @@ class Attempt:
         except LeaseLost:
             raise
         except Exception as error:
-            if self.connection.broken or self.connection.closed:
+            if self._cut_off():
                 raise psycopg.OperationalError("the connection is gone") from error
             return self._give_up_undo(error)
         return isinstance(end, Finished)
@@ -368,6 +375,7 @@ class Attempt:
                 move = None
             if move is not None:
                 self.ctx.calls.settle()
+                self.ctx.rest()  # whoever has the task next finds no lane of this attempt at work
             try:
                 if work is not None and meant:
                     work()
@@ -437,7 +445,7 @@ class Attempt:
             data: dict[str, JsonValue] = {
                 "done": h.done,
                 "seconds": round(time.monotonic() - self.began, 3),
-                "control_seconds": round(self.control_seconds + self.heartbeat.seconds, 3),
+                "control_seconds": round(self.control_seconds + self.heartbeat.seconds + self.ctx.control_seconds, 3),
             }
             if move.goal:
                 data["goal"] = move.goal

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from tests.kinds import count
 from tests.support import send, wait_until
-from waystation import reaper, runner
+from waystation import reaper, runner, states
 from waystation.engine.celery_app import broker_queue, make_app
 from waystation.errors import Busy, WaystationError
 from waystation.model import Column, State, Task, Verb
@@ -31,6 +31,7 @@ from waystation.sdk import Checkpoint, Context, Steps, task
 from waystation.sdk.kind import Registry
 from waystation.states import Event
 from waystation.storage import datasets, tasks, uploads, workers
+from waystation.storage.db import Connection
 from waystation.storage.tasks import NewEvent
 from waystation.wiring import House
 
@@ -55,6 +56,31 @@ def tail(ctx: Context, params: NoParams, cursor: int = 0) -> Steps:
         yield Checkpoint(cursor=1, done=1, total=1)
     ctx.db.execute("INSERT INTO public.scratch VALUES (%s, 'tail')", (ctx.task,))
     at_the_gate()
+
+
+@task("review.mid_step", undoable=True)
+def mid_step(ctx: Context, params: NoParams, cursor: int = 0) -> Steps:
+    """A step that takes its time."""
+    ctx.db.execute("INSERT INTO public.scratch VALUES (%s, 'mid step')", (ctx.task,))
+    at_the_gate()
+    yield Checkpoint(cursor=1, done=1)
+
+
+@task("review.beside", undoable=True)
+def beside(ctx: Context, params: NoParams, cursor: int = 0) -> Steps:
+    """Work in a lane that goes on over a yield at which a pause is obeyed."""
+
+    def work(db: Connection) -> None:
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            time.sleep(0.01)
+            if db.execute("SELECT FROM tasks WHERE id = %s AND state = 'paused'", (ctx.task,)).fetchone() is not None:
+                break
+        db.execute("INSERT INTO public.scratch VALUES (%s, 'beside')", (ctx.task,))
+
+    at_the_gate()
+    ctx.lane().start(work)
+    yield Checkpoint(cursor=1, done=1)
 
 
 @task("review.footer", undoable=True)
@@ -143,7 +169,7 @@ def hides(ctx: Context, params: NoParams, cursor: int = 0) -> Steps:
     yield Checkpoint(cursor=2, done=2)
 
 
-KINDS = (hides, publishing, tail, footer, early_file, poison, nul, fails_once, talk, full_disk, count)
+KINDS = (hides, publishing, tail, mid_step, beside, footer, early_file, poison, nul, fails_once, talk, full_disk, count)
 
 
 @pytest.fixture
@@ -194,6 +220,34 @@ class Hearing:
 
     def __exit__(self, *_: object) -> None:
         self.open()
+
+
+def test_a_step_of_an_attempt_that_lost_its_task_is_not_committed(house: House) -> None:
+    """Whoever takes a task ends the connections of the attempt; exactness does not hang on that."""
+    made = begin(house, "review.mid_step")
+    with Hearing(shop_of(house)) as hearing:
+        assert reached_gate.wait(10)
+        with house.database.transaction() as connection:
+            held = tasks.get(connection, made.id)
+            assert held is not None
+            assert tasks.shift(connection, held, states.move(State.RUNNING, Event.LOSE, take=True))
+        hearing.open()
+    with house.database.transaction() as connection:
+        assert connection.execute("SELECT FROM public.scratch WHERE task = %s", (made.id,)).fetchall() == []
+    assert house.control.get(made.id).state is State.QUEUED
+
+
+def test_a_pause_waits_for_what_a_lane_is_at(house: House) -> None:
+    """Once the task says `paused` nothing of it is under way, and what was under way is in."""
+    made = begin(house, "review.beside")
+    with Hearing(shop_of(house)) as hearing:
+        assert reached_gate.wait(10)
+        house.control.act(Verb.PAUSE, made.id, actor="ann")
+        hearing.open()
+    assert house.control.get(made.id).state is State.PAUSED
+    with house.database.transaction() as connection:
+        rows = connection.execute("SELECT what FROM public.scratch WHERE task = %s", (made.id,)).fetchall()
+    assert [r["what"] for r in rows] == ["beside"]
 
 
 def reaper_of(house: House) -> Reaper:

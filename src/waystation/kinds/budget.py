@@ -29,22 +29,27 @@ def parse(value: object) -> MaxErrors:
     )
 
 
-def keep(max_errors: MaxErrors, *, good: int, bad: int, left: int, line: int) -> None:
-    """Raise TooManyRejects when the budget is broken: with so many rows read, and so many bytes left to read.
+def broken(max_errors: MaxErrors, *, good: int, bad: int, left: int) -> bool:
+    """Whether the budget is broken, with so many rows read, and so many bytes left to read.
 
-    Between steps, so that the rejects that broke the budget are kept and can be looked at. A percentage is of all rows of the
-    file. It is judged when the last one is read, and before that only when it can't be kept any more, however many rows may
-    still come: the same file has the same end, wherever its chunks are cut.
+    A percentage is of all rows of the file. It is judged when the last one is read, and before that only when it can't be
+    kept any more, however many rows may still come: once broken it stays so.
     """
     if max_errors is None:
-        return
+        return False
     if isinstance(max_errors, int):
-        broken, rows = bad > max_errors, ""
-    else:
-        most = good + bad + (left + LEAST_RECORD - 1) // LEAST_RECORD
-        broken = bad * 100 > Decimal(max_errors[:-1]) * most
-        rows = f" of {good + bad:,}"
-    if broken:
+        return bad > max_errors
+    most = good + bad + (left + LEAST_RECORD - 1) // LEAST_RECORD
+    return bad * 100 > Decimal(max_errors[:-1]) * most
+
+
+def keep(max_errors: MaxErrors, *, good: int, bad: int, left: int, line: int) -> None:
+    """Raise TooManyRejects when the budget is broken; `line` is that of the next record.
+
+    To be asked between chunks, so that the rejects that broke it are kept and can be looked at.
+    """
+    if broken(max_errors, good=good, bad=bad, left=left):
+        rows = "" if isinstance(max_errors, int) else f" of {good + bad:,}"
         raise TooManyRejects(
             f"{bad:,}{rows} rows were rejected up to line {line - 1:,}; the budget (max_errors) is {max_errors}."
         )

@@ -13,7 +13,7 @@ from waystation.csvio.infer import Inferred, infer
 from waystation.csvio.sniff import Sniffed, sniff
 from waystation.csvio.spool import beginning
 from waystation.errors import InvalidName, InvalidParams, UnknownColumn
-from waystation.kinds.importing import counts, load
+from waystation.kinds.importing import counts, load, parts_for
 from waystation.kinds.unpacking import Origin, unpack
 from waystation.model import SQL_TYPES, Column, Dataset, Upload
 from waystation.sdk import Checkpoint, Context, Look, Steps, task
@@ -49,7 +49,7 @@ def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None
         with ctx.open_upload(params.upload) as packed:
             origin = yield from unpack(ctx, upload, packed, params.encoding, cursor and cursor["unpack"])
         with _open(ctx, params, origin) as source:
-            cursor = _begin(ctx, params, source, origin)
+            cursor = _begin(ctx, params, source, origin, _size(upload, origin))
         yield Checkpoint(cursor, done=cursor["offset"], total=_size(upload, origin), phase="read", counts=counts(cursor))
 
     origin = cursor["origin"]
@@ -84,7 +84,7 @@ def _size(upload: Upload, origin: Origin) -> int:
     return upload.size if origin["spooled"] is None else int(origin["spooled"])
 
 
-def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin) -> dict[str, Any]:
+def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin, size: int) -> dict[str, Any]:
     """Look at the file, settle its columns and stage the batch; the cursor that the reading begins with."""
     sniffed = sniff(source, delimiter=params.delimiter)
     inferred = infer(source, sniffed)
@@ -94,6 +94,7 @@ def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin)
         [Column(c["name"], c["type"]) for c in columns],
         mode="dry_run" if params.dry_run else "append",
         header=sniffed.header,
+        parts=parts_for(size),
     )
     return {
         "origin": origin,

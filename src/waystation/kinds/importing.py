@@ -6,18 +6,25 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any, BinaryIO, Literal
 
-from waystation.csvio.chunks import read_chunk
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.encode import Encoded, encode
-from waystation.errors import AbortedOnError
+from waystation.errors import WaystationError
 from waystation.kinds import budget
 from waystation.kinds.columns import plans_of
+from waystation.kinds.planning import Place, Plan, Rules
 from waystation.sdk import Checkpoint, Context
+from waystation.sdk.streams import Streams
 
-LONGEST_STEP, SHORTEST_STEP = 0.16, 0.06  # seconds that a step aims to stay between: a pause waits for half of one
-GUESSED_ROW = 64  # bytes of a row, until the first chunk tells
+STEP = 0.1  # seconds from one checkpoint to the next
+CHUNKS = 2  # of a step, if its rows are what ends it
+LARGE = 4 * 2**20  # bytes of a file that is worth more than one stream
+STREAMS = 2
 
 Cursor = dict[str, Any]
+
+
+def parts_for(size: int) -> int:
+    """Into how many parts a file of so many bytes is loaded side by side."""
+    return STREAMS if size >= LARGE else 1
 
 
 def load(
@@ -31,71 +38,64 @@ def load(
 ) -> Generator[Checkpoint, None, Cursor]:
     """Go on from a cursor to the end of the file, of `size` bytes; the cursor at the end is returned.
 
-    Raises AbortedOnError and TooManyRejects.
+    While the streams copy, the next chunk is read and encoded. The cursor is the place up to which all chunks are in; some
+    behind it may be in, too: the ledger knows them. Raises AbortedOnError, TooManyRejects and NotCsv, once all that comes
+    before the record at fault is in.
     """
-    dialect = Dialect.of(cursor["dialect"])
-    plans = plans_of(cursor["columns"])
     batch = ctx.staged()
-    target = min(4 * 2**20, ctx.chunk_rows * GUESSED_ROW)
-    while True:
-        left = size - cursor["offset"]
-        budget.keep(max_errors, good=cursor["good"], bad=cursor["bad"], left=left, line=cursor["line"])
-        began = time.monotonic()
-        chunk = read_chunk(source, cursor["offset"], dialect, target_bytes=target, line=cursor["line"])
-        if chunk is None:
-            return cursor
-        made = encode(
-            chunk.data,
-            dialect,
-            plans,
-            width=cursor["width"],
-            batch=batch.part,
-            first_record=cursor["record"],
-            first_line=cursor["line"],
-            ragged=cursor["ragged"],
-        )
-        if made.rows_bad and on_error == "abort":
-            first = made.rejects[0]
-            raise AbortedOnError(f"Line {first.line} is bad, and on_error is abort: {first.error}.", line=first.line)
-        batch.add(
-            made.data,
-            binary=made.binary,
-            start=chunk.start,
-            end=chunk.end,
-            first_row=cursor["record"],
-            last_row=cursor["record"] + made.records - 1,
-            line=cursor["line"],
-            good=made.rows_good,
-            bad=made.rows_bad,
-            zones={name: list(zone) for name, zone in made.zones.items()},
-            rejects=made.reject_rows,
-        )
-        cursor = _after(cursor, chunk.end, made)
-        yield Checkpoint(cursor, done=chunk.end, total=size, phase="read", counts=counts(cursor))
-        target = _next_target(target, made.records, len(chunk.data), time.monotonic() - began, ctx.chunk_rows)
+    rules = Rules(
+        dialect=Dialect.of(cursor["dialect"]),
+        plans=plans_of(cursor["columns"]),
+        width=cursor["width"],
+        ragged=cursor["ragged"],
+        size=size,
+        on_error=on_error,
+        max_errors=max_errors,
+    )
+    place = kept = Place.of(cursor)
+    plan = Plan(source, place, rules, known=batch.ledger(since=place.offset), most_rows=max(1, ctx.chunk_rows // CHUNKS))
+    kept_at = time.monotonic()
+    stopped: WaystationError | None = None
+    with Streams(ctx.lane, batch) as streams:
+        more = True
+        while more:
+            try:
+                planned = plan.next(streams.part.id)
+            except WaystationError as error:
+                planned, stopped = None, error
+            if planned is None:
+                more = False
+            else:
+                row, made = planned
+                if made is None:
+                    streams.pass_over(row)
+                else:
+                    streams.put(row, made.data, rejects=made.reject_rows, binary=made.binary)
+            for row, seconds in streams.settled(wait_for_all=not more):
+                place = place.after(row)
+                plan.learn(row, seconds)
+            now = time.monotonic()
+            if place != kept and (not more or now - kept_at >= STEP or place.record - kept.record >= ctx.chunk_rows):
+                yield _checkpoint(ctx, cursor, place, size)
+                kept, kept_at = place, time.monotonic()
+        if stopped is not None:
+            raise stopped
+        streams.finish()
+    return {**cursor, **place.as_json()}
+
+
+def _checkpoint(ctx: Context, cursor: Cursor, place: Place, size: int) -> Checkpoint:
+    """The cursor at a place.
+
+    Its commit does not wait for the disk, and is exact all the same. The chunks that it counts were committed before it, so
+    they lie before it in PostgreSQL's log: a crash that loses one of them loses this checkpoint, too. Chunks that outlive
+    their checkpoint are found in the ledger, which is committed with their rows.
+    """
+    ctx.db.execute("SET LOCAL synchronous_commit = off")
+    cursor = {**cursor, **place.as_json()}
+    return Checkpoint(cursor, done=place.offset, total=size, phase="read", counts=counts(cursor))
 
 
 def counts(cursor: Mapping[str, Any]) -> dict[str, int]:
     """The numbers that are shown beside the progress."""
     return {"good": cursor["good"], "bad": cursor["bad"]}
-
-
-def _after(cursor: Mapping[str, Any], end: int, made: Encoded) -> Cursor:
-    return {
-        **cursor,
-        "offset": end,
-        "record": cursor["record"] + made.records,
-        "line": cursor["line"] + made.lines,
-        "good": cursor["good"] + made.rows_good,
-        "bad": cursor["bad"] + made.rows_bad,
-    }
-
-
-def _next_target(target: int, records: int, size: int, seconds: float, chunk_rows: int) -> int:
-    """Bytes for the next chunk: at most about chunk_rows rows, and a step neither too long nor too short."""
-    if seconds > LONGEST_STEP:
-        target = int(target * max(0.5, LONGEST_STEP / seconds))
-    elif seconds < SHORTEST_STEP:
-        target *= 2
-    most = chunk_rows * max(1, size // max(records, 1))
-    return max(16 * 2**10, min(target, most))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from waystation.model import Column
 from waystation.storage import staging
 from waystation.storage.db import Connection
+from waystation.storage.staging import LedgerRow, Part
 
 
 class BatchWriter:
-    """The batch that a task fills. It is invisible until the task succeeds, and gone when the task is stopped."""
+    """The batch that a task fills. It is invisible until the task succeeds, and gone when the task is stopped.
+
+    `add` writes in the step's own transaction; sdk.streams.Streams fills all parts of the batch side by side.
+    """
 
     def __init__(self, db: Connection, staged: staging.Staged) -> None:
         self._db, self._staged = db, staged
@@ -21,53 +23,39 @@ class BatchWriter:
         return self._staged.columns
 
     @property
-    def part(self) -> int:
-        """The value of `_batch` in its rows."""
-        return self._staged.part
+    def parts(self) -> tuple[Part, ...]:
+        """The tables that hold its rows; a part's id is the value of `_batch` in them."""
+        return self._staged.parts
 
     @property
     def id(self) -> int:
         """The batch's number."""
         return self._staged.id
 
+    def ledger(self, *, since: int) -> list[LedgerRow]:
+        """The chunks that are in, from an offset in the file on, in file order."""
+        return staging.ledger(self._db, self._staged, since=since)
+
     def add(
         self,
+        row: LedgerRow,
         data: bytes,
         *,
-        start: int,
-        end: int,
-        first_row: int,
-        last_row: int,
-        line: int,
-        good: int,
-        bad: int,
-        zones: dict[str, Any],
         rejects: bytes = b"",
         binary: bool = False,
+        part: Part | None = None,
+        db: Connection | None = None,
     ) -> None:
         """Add one chunk of a file: its good rows as a COPY stream (`_batch` and `_row` first), its bad ones, its ledger row.
 
-        binary: whether `data` is in COPY's binary format (head and end included); else it is in its text format.
-        start, end: byte offsets in the file. first_row, last_row: record numbers. line: of its first record.
-        zones: {date column: [least, greatest]}. rejects: record, line, column, value, reason, fields, in COPY's
-        text format.
-        The rows and the checkpoint that follows are lost together or not at all, so their commit need not wait for the disk.
+        data: in COPY's text format, or its binary one (head and end included). rejects: record, line, column, value, reason,
+        fields, in the text format. part: the first one if it is not given. db: a lane's connection, else the step's own.
+        Rows, rejects and ledger row are lost together or not at all, so that their commit need not wait for the disk.
         """
-        self._db.execute("SET LOCAL synchronous_commit = off")
-        if good:
-            staging.copy_in(self._db, self._staged, data, binary=binary)
-            staging.summarize(self._db, self._staged)
-        if bad:
-            staging.add_rejects(self._db, self._staged, rejects)
-        staging.add_chunk(
-            self._db,
-            self._staged,
-            start=start,
-            end=end,
-            first_row=first_row,
-            last_row=last_row,
-            line=line,
-            good=good,
-            bad=bad,
-            zones=zones,
-        )
+        db, part = db or self._db, part or self.parts[0]
+        db.execute("SET LOCAL synchronous_commit = off")
+        if row.good:
+            staging.copy_in(db, part, self.columns, data, binary=binary)
+        if row.bad:
+            staging.add_rejects(db, self._staged, rejects)
+        staging.add_chunk(db, self._staged, part, row)

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from waystation.csvio.packing import Limits
 from waystation.errors import BadRow, UploadNotFound, WrongKind
-from waystation.model import Column, Dataset, JsonValue, Upload
+from waystation.model import Column, Dataset, JsonValue, State, Upload
 from waystation.sdk.batches import BatchWriter
 from waystation.sdk.calls import Calls, mapped
 from waystation.sdk.effects import Effect, Effects, item_name
+from waystation.sdk.lanes import Lane
 from waystation.sdk.lease import Lease
 from waystation.sdk.listing import Listing
 from waystation.sdk.result import Result
@@ -41,11 +42,12 @@ class Context:
         attempt: int,
         kind: str,
         db: Connection | None,
+        state: State = State.RUNNING,
         files: Files,
         known_files: dict[str, JsonValue],
         effects: Effects | None = None,
         retry: Retry | None = None,
-        chunk_rows: int = 50_000,
+        chunk_rows: int = 100_000,
         unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
         connect: Callable[[], Connection] | None = None,
     ) -> None:
@@ -56,6 +58,8 @@ class Context:
         self.unpack_limits = unpack_limits
         self._db = db
         self._connect = connect or self._no_database  # opens a further connection of this attempt, in autocommit
+        self._state = state
+        self._lanes: list[Lane] = []
         self._files = files
         self._known = known_files
         self._results: dict[str, Result] = {}
@@ -110,6 +114,13 @@ class Context:
             )
         at = self._place
         return Checkpoint(at.cursor, done=at.done, total=at.total, counts=counts)
+
+    def lane(self) -> Lane:
+        """A further connection with a thread of its own, for parallel work inside a step; it is closed with the attempt."""
+        if self._db is None:
+            self._no_database()
+        self._lanes.append(Lane(self._connect, self.task, self.attempt, self._state))
+        return self._lanes[-1]
 
     def log(self, text: str, **data: JsonValue) -> None:
         """A line for the task's timeline, kept with the next checkpoint."""
@@ -208,12 +219,14 @@ class Context:
         """A dataset as readers see it now."""
         return datasets.get(self.db, name)
 
-    def stage(self, dataset: str, columns: list[Column], *, mode: str = "append", header: Sequence[str] = ()) -> BatchWriter:
+    def stage(
+        self, dataset: str, columns: list[Column], *, mode: str = "append", header: Sequence[str] = (), parts: int = 1
+    ) -> BatchWriter:
         """Begin the batch that this task publishes when it succeeds; mode: append, replace or dry_run.
 
-        `header`: names of the fields that rejected rows have.
+        `header`: names of the fields that rejected rows have. `parts`: into how many tables it is filled side by side.
         """
-        return BatchWriter(self.db, staging.stage(self.db, self.task, dataset, mode, columns, header))
+        return BatchWriter(self.db, staging.stage(self.db, self.task, dataset, mode, columns, header, parts=parts))
 
     def staged(self) -> BatchWriter:
         """The batch that an earlier step of this task began."""
@@ -251,8 +264,25 @@ class Context:
             result.flush()
         return {**self._known, **{name: r.describe() for name, r in self._results.items()}}
 
+    def rest(self) -> None:
+        """Wait until no lane is at work: before the task is given back or taken further."""
+        for lane in self._lanes:
+            lane.rest()
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the connection of a lane broke."""
+        return any(lane.lost for lane in self._lanes)
+
+    @property
+    def control_seconds(self) -> float:
+        """What the lanes spent in making sure that the task is still held."""
+        return sum(lane.control_seconds for lane in self._lanes)
+
     def close(self) -> None:
-        """Let go of open files."""
+        """Let go of calls, lanes and open files."""
         self.calls.close()
+        for lane in self._lanes:
+            lane.close()
         for result in self._results.values():
             result.close()

@@ -3,12 +3,14 @@
 A dataset is a table partitioned by LIST on `_batch`; a batch is one or more stand-alone tables in the schema `parts`, attached
 when it is published. `_row` is a record's number in its file. The order of a file is kept by `_row` and not by the place of the
 rows (ctid): PostgreSQL fills holes in earlier pages, so that rows do not lie in the order in which they were copied. A BRIN
-index finds a chunk's rows (minmax-multi, which bears the few that lie elsewhere).
+index finds a chunk's rows: the few that lie elsewhere make it look at some more pages, and miss none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
 import psycopg
@@ -239,28 +241,29 @@ def unpin(connection: Connection, task: UUID) -> None:
 
 # -- looking -----------------------------------------------------------------------------------------------------------
 def preview(connection: Connection, dataset: Dataset, limit: int) -> list[list[str | None]]:
-    """The first rows that readers see, as text."""
+    """The first rows that readers see, as text: those of the oldest batch, then the next, each in the order of its file."""
     parts = [p for p in every(connection, SQL["visibility"], name=dataset.name) if p["attached"]]
     out: list[list[str | None]] = []
-    for part in parts:
+    for _, members in groupby(parts, key=itemgetter("batch")):
         if len(out) >= limit:
             break
-        have = {
-            r["attname"]
-            for r in every(
-                connection,
-                "SELECT attname FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0",
-                table=f'parts."{part["relation"]}"',
-            )
-        }
-        selected = [
-            sql.SQL("{}::text").format(sql.Identifier(c.name)) if c.name in have else sql.SQL("NULL") for c in dataset.columns
-        ]
-        query = sql.SQL("SELECT ARRAY[{}]::text[] AS row FROM {} WHERE _row < {} ORDER BY _row LIMIT {}").format(
-            sql.SQL(", ").join(selected),
-            part_table(part["relation"]),
-            sql.Literal(limit * 1000),
-            sql.Literal(limit - len(out)),
+        pieces = [_first_rows(connection, part["relation"], dataset.columns, limit) for part in members]
+        query = sql.SQL("SELECT row FROM ({}) pieces ORDER BY _row LIMIT {}").format(
+            sql.SQL(" UNION ALL ").join(pieces), sql.Literal(limit - len(out))
         )
         out += [list(r["row"]) for r in every(connection, query)]
     return out
+
+
+def _first_rows(connection: Connection, relation: str, columns: Sequence[Column], limit: int) -> sql.Composed:
+    """The query of a part's first rows; a column that it does not have is null."""
+    rows = every(
+        connection,
+        "SELECT attname FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0",
+        table=f'parts."{relation}"',
+    )
+    have = {r["attname"] for r in rows}
+    selected = [sql.SQL("{}::text").format(sql.Identifier(c.name)) if c.name in have else sql.SQL("NULL") for c in columns]
+    return sql.SQL("(SELECT _row, ARRAY[{}]::text[] AS row FROM {} WHERE _row < {} ORDER BY _row LIMIT {})").format(
+        sql.SQL(", ").join(selected), part_table(relation), sql.Literal(limit * 1000), sql.Literal(limit)
+    )

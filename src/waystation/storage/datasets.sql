@@ -65,7 +65,7 @@ WITH live AS (
 ), first AS (
     SELECT coalesce(max(publish_no) FILTER (WHERE mode = 'replace'), 0) AS publish_no FROM live
 )
-SELECT p.id, p.relation, p.attached, coalesce(l.publish_no >= first.publish_no, false) AS wanted
+SELECT p.id, p.batch, p.relation, p.attached, coalesce(l.publish_no >= first.publish_no, false) AS wanted
 FROM parts p JOIN batches b ON b.id = p.batch LEFT JOIN live l ON l.id = b.id CROSS JOIN first
 WHERE b.dataset = %(name)s AND (p.attached OR l.id IS NOT NULL)
 ORDER BY p.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -18,15 +18,44 @@ from waystation.storage.tables import definitions, part_table
 SQL = load("staging")
 
 
+SUMMARIZED = 64  # pages of which the index knows the least and the greatest `_row`
+
+
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """A batch that is being filled: its id, its part (the value of `_batch`), its table, its columns."""
+class Part:
+    """A partition of a batch: its id (the value of `_batch` in its rows) and its table."""
 
     id: int
-    part: int
     relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A batch that is being filled: its id, its parts, its columns."""
+
+    id: int
+    parts: tuple[Part, ...]
     dataset: str
     columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A chunk in the ledger: which bytes of the file (start to end) became which rows.
+
+    `first_row` to `last_row` are its records' numbers in the file, `line` is that of the first; `lines`, `good` and `bad` say
+    how many there are of each. `zones`: {date column: [least, greatest]}.
+    """
+
+    start: int
+    end: int
+    first_row: int
+    last_row: int
+    line: int
+    lines: int
+    good: int
+    bad: int
+    zones: dict[str, Any]
 
 
 def batch_of(connection: Connection, task: UUID) -> Row | None:
@@ -44,47 +73,62 @@ def staged(connection: Connection, task: UUID) -> Staged | None:
     row = batch_of(connection, task)
     if row is None or row["state"] != "staged":
         return None
-    part = parts_of(connection, row["id"])[0]
-    columns = tuple(Column.of(c) for c in row["columns"])
-    return Staged(row["id"], part["id"], part["relation"], row["dataset"], columns)
+    parts = tuple(Part(p["id"], p["relation"]) for p in parts_of(connection, row["id"]))
+    return Staged(row["id"], parts, row["dataset"], tuple(Column.of(c) for c in row["columns"]))
 
 
 def stage(
-    connection: Connection, task: UUID, dataset: str, mode: str, columns: Sequence[Column], header: Sequence[str] = ()
+    connection: Connection,
+    task: UUID,
+    dataset: str,
+    mode: str,
+    columns: Sequence[Column],
+    header: Sequence[str] = (),
+    *,
+    parts: int = 1,
 ) -> Staged:
-    """Begin a batch: its table (invisible to readers) and the table of its rejects. `header`: the fields of a reject."""
+    """Begin a batch: its parts (invisible to readers) and the table of its rejects. `header`: the fields of a reject."""
     values = Jsonb([c.as_json() for c in columns])
-    batch = _id(
-        one(
-            connection,
-            SQL["insert_batch"],
-            dataset=dataset,
-            task=task,
-            mode=mode,
-            columns=values,
-            header=Jsonb(list(header)),
-        )
+    row = one(
+        connection,
+        SQL["insert_batch"],
+        dataset=dataset,
+        task=task,
+        mode=mode,
+        columns=values,
+        header=Jsonb(list(header)),
     )
-    part = _id(one(connection, SQL["insert_part"], batch=batch))
-    name = f"p{part}"
-    run(connection, SQL["name_part"], id=part, relation=name)
-    connection.execute(
-        sql.SQL("CREATE TABLE {} ({}, CHECK (_batch = {})) WITH (autovacuum_enabled = false)").format(
-            part_table(name), definitions(columns), sql.Literal(part)
-        )
-    )
-    connection.execute(
-        sql.SQL("CREATE INDEX ON {} USING brin (_row int8_minmax_multi_ops) WITH (pages_per_range = 64)").format(
-            part_table(name)
-        )
-    )
+    batch = _id(row)
+    made = tuple(_make_part(connection, batch, columns) for _ in range(parts))
     connection.execute(
         sql.SQL(
             "CREATE TABLE {} (record bigint PRIMARY KEY, line bigint NOT NULL, col text, value text NOT NULL,"
             " reason text NOT NULL, fields jsonb NOT NULL)"
         ).format(part_table(f"r{batch}"))
     )
-    return Staged(batch, part, name, dataset, tuple(columns))
+    return Staged(batch, made, dataset, tuple(columns))
+
+
+def _make_part(connection: Connection, batch: int, columns: Sequence[Column]) -> Part:
+    id = _id(one(connection, SQL["insert_part"], batch=batch))
+    part = Part(id, f"p{id}")
+    run(connection, SQL["name_part"], id=id, relation=part.relation)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} ({}, CHECK (_batch = {})) WITH (autovacuum_enabled = false)").format(
+            part_table(part.relation), definitions(columns), sql.Literal(id)
+        )
+    )
+    # Least and greatest alone: the rows of one stream lie nearly in order, and minmax-multi would double the cost of loading.
+    connection.execute(
+        sql.SQL("CREATE INDEX {} ON {} USING brin (_row) WITH (pages_per_range = {})").format(
+            sql.Identifier(_index(part)), part_table(part.relation), sql.Literal(SUMMARIZED)
+        )
+    )
+    return part
+
+
+def _index(part: Part) -> str:
+    return f"{part.relation}_row"
 
 
 def _id(row: Row | None) -> int:
@@ -92,51 +136,45 @@ def _id(row: Row | None) -> int:
     return int(row["id"])
 
 
-def copy_in(connection: Connection, batch: Staged, data: bytes, *, binary: bool = False) -> None:
+def copy_in(connection: Connection, part: Part, columns: Sequence[Column], data: bytes, *, binary: bool = False) -> None:
     """Add rows with `_batch` and `_row` before the batch's own columns: all of a COPY stream, in text or `binary` format."""
-    names = sql.SQL(", ").join(sql.Identifier(n) for n in ("_batch", "_row", *(c.name for c in batch.columns)))
+    names = sql.SQL(", ").join(sql.Identifier(n) for n in ("_batch", "_row", *(c.name for c in columns)))
     form = sql.SQL("binary" if binary else "text")
-    query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(part_table(batch.relation), names, form)
+    query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(part_table(part.relation), names, form)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         copy.write(data)
 
 
-def summarize(connection: Connection, batch: Staged) -> None:
-    """Let the index know the pages that were filled since the last call."""
-    connection.execute(
-        "SELECT brin_summarize_new_values(indexrelid::regclass) FROM pg_index WHERE indrelid = %(table)s::regclass",
-        {"table": f'parts."{batch.relation}"'},
-    )
+def pages(connection: Connection, part: Part) -> int:
+    """How many pages a part has."""
+    row = one(connection, SQL["pages"], table=f'parts."{part.relation}"')
+    return int(row["pages"]) if row else 0
 
 
-def add_chunk(
-    connection: Connection,
-    batch: Staged,
-    *,
-    start: int,
-    end: int,
-    first_row: int,
-    last_row: int,
-    line: int,
-    good: int,
-    bad: int,
-    zones: dict[str, Any],
-) -> None:
+def summarize(connection: Connection, part: Part, *, first: int, end: int) -> None:
+    """Let the index know the rows of these pages (from `first` up to `end`, multiples of SUMMARIZED).
+
+    They must be full: a row that comes later into pages which are summarized changes the summary, one by one.
+    """
+    run(connection, SQL["summarize"], index=f'parts."{_index(part)}"', first=first, end=end, step=SUMMARIZED)
+
+
+def summarize_rest(connection: Connection, part: Part) -> None:
+    """Let the index know all that it does not know yet."""
+    run(connection, SQL["summarize_rest"], index=f'parts."{_index(part)}"')
+
+
+# -- the ledger --------------------------------------------------------------------------------------------------------
+def add_chunk(connection: Connection, batch: Staged, part: Part, row: LedgerRow) -> None:
     """Write a chunk into the ledger, in the transaction of its rows."""
-    run(
-        connection,
-        SQL["insert_chunk"],
-        batch=batch.id,
-        part=batch.part,
-        start=start,
-        end=end,
-        first_row=first_row,
-        last_row=last_row,
-        line=line,
-        good=good,
-        bad=bad,
-        zones=Jsonb(zones),
-    )
+    values = {f.name: getattr(row, f.name) for f in fields(row)}
+    run(connection, SQL["insert_chunk"], batch=batch.id, part=part.id, **{**values, "zones": Jsonb(row.zones)})
+
+
+def ledger(connection: Connection, batch: Staged, *, since: int) -> list[LedgerRow]:
+    """The chunks that begin at the offset `since` or after it, in file order."""
+    rows = every(connection, SQL["ledger"], batch=batch.id, since=since)
+    return [LedgerRow(**{f.name: r[f.name] for f in fields(LedgerRow)}) for r in rows]
 
 
 # -- rejects -----------------------------------------------------------------------------------------------------------

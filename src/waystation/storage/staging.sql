@@ -21,8 +21,26 @@ INSERT INTO parts (batch, relation) VALUES (%(batch)s, '') RETURNING id
 -- name: name_part
 UPDATE parts SET relation = %(relation)s WHERE id = %(id)s
 
+-- How large a part is.
+-- name: pages
+SELECT pg_relation_size(%(table)s::regclass) / current_setting('block_size')::int AS pages
+
+-- The index gets to know some full ranges of pages.
+-- name: summarize
+SELECT brin_summarize_range(%(index)s::regclass, page)
+FROM generate_series(%(first)s::bigint, %(end)s::bigint - 1, %(step)s::bigint) page
+
+-- The index gets to know every range that it does not know.
+-- name: summarize_rest
+SELECT brin_summarize_new_values(%(index)s::regclass)
+
 -- One chunk of the file is in.
 -- name: insert_chunk
-INSERT INTO chunks (batch, start_offset, end_offset, part, first_row, last_row, line, good, bad, zones)
+INSERT INTO chunks (batch, start_offset, end_offset, part, first_row, last_row, line, lines, good, bad, zones)
 VALUES (%(batch)s, %(start)s::bigint, %(end)s::bigint, %(part)s, %(first_row)s::bigint, %(last_row)s::bigint, %(line)s::bigint,
-        %(good)s::bigint, %(bad)s::bigint, %(zones)s)
+        %(lines)s::bigint, %(good)s::bigint, %(bad)s::bigint, %(zones)s)
+
+-- The chunks that are in, from a place in the file on.
+-- name: ledger
+SELECT start_offset AS start, end_offset AS "end", first_row, last_row, line, lines, good, bad, zones
+FROM chunks WHERE batch = %(batch)s AND start_offset >= %(since)s::bigint ORDER BY start_offset

@@ -220,6 +220,11 @@ def beat(connection: Connection, id: UUID, attempt: int, lease: float) -> bool:
     return one(connection, SQL["beat"], id=id, attempt=attempt, lease=lease) is not None
 
 
+def fence(connection: Connection, id: UUID, attempt: int, state: State) -> bool:
+    """Whether the attempt holds its task; if so, nobody can take it before this transaction ends. To be asked last in it."""
+    return one(connection, SQL["fence"], id=id, attempt=attempt, state=state) is not None
+
+
 @dataclass(slots=True)
 class Held:
     """What an attempt knows of its task and writes with each checkpoint: the row's changeable half, in memory."""

@@ -112,6 +112,12 @@ UPDATE tasks SET lease_until = clock_timestamp() + make_interval(secs => %(lease
 WHERE id = %(id)s AND attempt = %(attempt)s AND lease_until IS NOT NULL
 RETURNING attempt
 
+-- Whether an attempt holds its task, and nobody takes it before this transaction ends: what a lane says last before it commits.
+-- A weaker lock (FOR KEY SHARE, or a foreign key's) would let the row's holder change meanwhile.
+-- name: fence
+SELECT true AS held FROM tasks
+WHERE id = %(id)s AND attempt = %(attempt)s AND state = %(state)s AND lease_until IS NOT NULL FOR SHARE
+
 -- The holder's one write: checkpoint, renewal of the lease and, where the wish or the end asks for it, the next state.
 -- `seen` is the wish that this write obeys: another one in the row means that somebody asked meanwhile; then nothing is written.
 -- name: advance
