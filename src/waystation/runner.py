@@ -108,7 +108,7 @@ class Attempt:
         )
         kind = shop.registry.find(task.kind)
         remembers = kind is not None and kind.reversing is not None and task.state is State.RUNNING
-        self.book = TableBook(task.id, task.attempt, self._connect) if remembers else None
+        self.book = TableBook(task.id, task.attempt, self._connect, lambda: self.connection)
         self.ctx = Context(
             task=task.id,
             attempt=task.attempt,
@@ -117,7 +117,7 @@ class Attempt:
             state=task.state,
             files=shop.files,
             known_files=task.files,
-            effects=Effects(task.id, self.book, self.lease, kind.call_timeout if kind else CALL_TIMEOUT),
+            effects=Effects(task.id, self.book, self.lease, kind.call_timeout if kind else CALL_TIMEOUT, remembers=remembers),
             retry=kind.retry if kind else None,
             chunk_rows=shop.settings.chunk_rows,
             unpack_limits=Limits(shop.settings.max_unpacked, shop.settings.max_unpack_ratio),
@@ -147,8 +147,7 @@ class Attempt:
                 self._release_after_trouble()
             finally:
                 self.ctx.close()
-                if self.book is not None:
-                    self.book.close()
+                self.book.close()
         finally:
             self.heartbeat.stop()
 
@@ -255,7 +254,7 @@ class Attempt:
     def _undo(self, kind: Kind) -> bool:
         """What the kind says about taking back, effects outside first; False when it was left before its end."""
         how = kind.reversing
-        if how is not None and effects.tally(self.connection, self.task.id).standing:
+        if how is not None and self.book.tally().standing:
 
             def back(ctx: Context, params: BaseModel, cursor: JsonValue = None) -> Steps:
                 return reversal(ctx, params, how)

@@ -20,14 +20,16 @@ from waystation.sdk import Retry, Row
 from waystation.sdk.calls import Calls, mapped
 from waystation.sdk.effects import Effects, item_name
 from waystation.sdk.lease import Lease
+from waystation.sdk.testing import PlayBook
 
 TASK = UUID(int=7)
 
 
-class Notes:
-    """A book in memory."""
+class Notes(PlayBook):
+    """A book in memory that knows answers from earlier attempts, and says what was written together."""
 
     def __init__(self, known: Mapping[str, Any] | None = None) -> None:
+        super().__init__([])
         self.known = dict(known or {})
         self.groups: list[list[str]] = []
 
@@ -38,7 +40,7 @@ class Notes:
 
 
 def outside(book: Notes | None = None, lease: Lease | None = None) -> Effects:
-    return Effects(TASK, book, lease or Lease.endless(), 1.0)
+    return Effects(TASK, book or Notes(), lease or Lease.endless(), 1.0, remembers=book is not None)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from waystation.cli import completing, look
 from waystation.cli.people import write_people
 from waystation.cli.session import Session, local, remote, shared_options, state_folder
-from waystation.cli.tasks import settle
+from waystation.cli.tasks import named_values, settle
 from waystation.cli.watching import watch
 from waystation.client import ExportOptions, ImportOptions, Task
 from waystation.model import SQL_TYPES
@@ -76,6 +76,17 @@ def _types(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
         if not found or kind not in SQL_TYPES:
             raise click.BadParameter(f"{pair!r} is not COLUMN=TYPE with a type of {', '.join(SQL_TYPES)}.")
         made[column] = kind
+    return made
+
+
+def _paths(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
+    """NAME=PATH pairs of files that are there."""
+    made: dict[str, Path] = {}
+    for pair in values:
+        name, _, path = pair.partition("=")
+        if not Path(path).is_file():
+            raise click.BadParameter(f"{pair!r} is not of the form NAME=PATH with a file that is there.")
+        made[name] = Path(path)
     return made
 
 
@@ -224,9 +235,9 @@ def _follow(session: Session, task: Task, wait: bool) -> None:
     done = watch(session, [task["task_id"]])
     settle(done, SUCCEEDED)
     made, refused = done[0]["result"] or {}, done[0]["rejects"]
-    session.say(
-        f"{made.get('rows', 0):,} rows in {look.duration(done[0])}. Take them back with: waystation undo {task['task_id']}"
-    )
+    did = f"{made['rows']:,} rows" if isinstance(made.get("rows"), int) else "Done"
+    back = f" Take it back with: waystation undo {task['task_id']}" if "undo" in done[0]["links"] else ""
+    session.say(f"{did} in {look.duration(done[0])}.{back}")
     if refused:
         session.say(f"{refused['count']:,} rows did not fit. See them with: waystation rejects {task['task_id']}")
 
@@ -266,16 +277,41 @@ def kinds(session: Session) -> None:
 @click.command()
 @click.argument("kind", shell_complete=completing.kinds)
 @click.argument("params", default="{}")
+@click.option(
+    "--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_values, help="A parameter; may be repeated."
+)
+@click.option(
+    "--file", "files", multiple=True, metavar="NAME=PATH", callback=_paths, help="A parameter that names a file: it is sent."
+)
 @click.option("--priority", type=click.IntRange(-100, 100), help="Higher is claimed earlier; by default the kind decides.")
 @click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")
 @click.option("--wait", is_flag=True, help="Watch it to its end.")
 @remote
-def submit(session: Session, kind: str, params: str, priority: int | None, key: str | None, wait: bool) -> None:
-    """Start a task of any KIND, with its PARAMS as a JSON object: waystation submit generate '{"rows": 1000}'."""
+def submit(
+    session: Session,
+    kind: str,
+    params: str,
+    values: dict[str, Any],
+    files: dict[str, Path],
+    priority: int | None,
+    key: str | None,
+    wait: bool,
+) -> None:
+    """Start a task of any KIND, with its PARAMS as a JSON object, or one by one with --set and --file.
+
+    `waystation kinds` lists the kinds; GET /kinds and the page tell what parameters each has.
+    """
     try:
         given = json.loads(params)
     except ValueError as error:
         raise click.BadParameter(f"it is not valid JSON: {error}", param_hint="PARAMS") from None
+    if not isinstance(given, dict):
+        raise click.BadParameter("it is not a JSON object.", param_hint="PARAMS")
+    given |= values
+    shown = session.console.is_terminal and not session.as_json
+    for name, path in files.items():
+        with Sending(session.console) if shown else nullcontext(False) as progress:
+            given[name] = session.client.send(path, progress=progress)
     _follow(session, session.client.submit(kind, given, priority=priority, key=key), wait)
 
 

@@ -22,7 +22,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("download --dataset people --out -", "everything, to standard output"),
         ("download --no-wait", "start it and fetch the file later"),
     ),
-    "submit": (("submit generate '{\"rows\": 1000}' --wait", "any kind, with its parameters as JSON"),),
+    "submit": (
+        ("submit generate --set rows=1000 --wait", "any kind, with its parameters one by one"),
+        ("submit generate '{\"rows\": 1000}'", "or as JSON"),
+        ("submit teams.create --file upload=teams.csv", "send a file for it first"),
+    ),
     "result": (("result TASK_ID --out people.csv", "the file that a task made"),),
     "rejects": (("rejects TASK_ID --out mend.csv", "mend it, and upload it again"),),
     "datasets": (("datasets --json", "for programs"),),

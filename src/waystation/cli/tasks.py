@@ -115,7 +115,7 @@ def events(session: Session, task_id: str) -> None:
         session.console.print(look.timeline(found))
 
 
-def _changes(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, JsonValue]:
+def named_values(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, JsonValue]:
     """NAME=VALUE pairs; a value that is JSON is taken as such (500 is a number), any other as text."""
     made: dict[str, JsonValue] = {}
     for pair in values:
@@ -181,7 +181,7 @@ def _verb_command(verb: Verb) -> click.Command:
     command = remote(run)
     if verb is Verb.RETRY:
         option = click.option(
-            "--set", "params", multiple=True, metavar="NAME=VALUE", callback=_changes, help="Change a parameter."
+            "--set", "params", multiple=True, metavar="NAME=VALUE", callback=named_values, help="Change a parameter."
         )
         command = option(command)
     if verb in DESTROY:

@@ -114,6 +114,14 @@ class Client:
                 made = self._import(sender, called, {"dataset": dataset, **(options or {})}, key, remember)
         return Task(self, made, progress=progress)
 
+    def send(self, path: str | Path, *, progress: Progress = False) -> str:
+        """Send a file for a kind of one's own: the id of the upload, to be given as its parameter. A broken connection goes on
+        where it broke."""
+        with open(path, "rb") as file, telling(progress, Path(path).name) as told:
+            size = size_of(file)
+            assert size is not None
+            return Sender(self._wire, file, size, told, patience=self._patience).send(Path(path).name)["upload_id"]
+
     def _upload_at_once(
         self,
         file: IO[bytes],

@@ -13,7 +13,6 @@ from waystation.sdk.batches import BatchWriter
 from waystation.sdk.calls import Calls, mapped
 from waystation.sdk.effects import Effect, Effects, item_name
 from waystation.sdk.lanes import Lane
-from waystation.sdk.lease import Lease
 from waystation.sdk.listing import Listing
 from waystation.sdk.result import Result
 from waystation.sdk.retry import Retry
@@ -45,7 +44,7 @@ class Context:
         state: State = State.RUNNING,
         files: Files,
         known_files: dict[str, JsonValue],
-        effects: Effects | None = None,
+        effects: Effects,
         retry: Retry | None = None,
         chunk_rows: int = 100_000,
         unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
@@ -68,7 +67,7 @@ class Context:
         self._place: Place | None = None
         self.mask = Mask()
         self.calls = Calls(retry)
-        self.effects = effects or Effects(task, None, Lease.endless(), CALL_TIMEOUT)
+        self.effects = effects
         self.total: int | None = None  # how much there is to do in all, where the checkpoints do not say
         self.counts: dict[str, int] = {}  # numbers to show beside the progress, where the checkpoints do not say
 

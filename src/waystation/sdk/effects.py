@@ -22,6 +22,7 @@ from waystation.sdk.rows import Row
 from waystation.sdk.steps import plain
 from waystation.storage import effects
 from waystation.storage.db import Connection
+from waystation.storage.effects import Entry, Tally
 
 _SHORT = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
@@ -79,17 +80,30 @@ class Effect:
 
 
 class Book(Protocol):
-    """Where effects are written down."""
+    """Where effects are written down, and struck out as they are taken back."""
 
     def write(self, new: Mapping[str, JsonValue], answers: Mapping[str, JsonValue]) -> dict[str, tuple[bool, JsonValue]]:
         """Write effects (item: record) and answers that came meanwhile; for good when it returns: (known, answer) of each."""
 
+    def latest(self, limit: int) -> list[Entry]:
+        """The latest that stand and may be tried now, latest first."""
+
+    def tally(self) -> Tally:
+        """How far the taking back is."""
+
+    def mark_reversed(self, entry: Entry) -> None:
+        """This one is taken back."""
+
+    def mark_failed(self, entry: Entry, reason: str, delay: float | None) -> None:
+        """This one is to be tried again after `delay` seconds, or left for good (None)."""
+
 
 class TableBook:
-    """The table `effects`, on a connection of its own, so that it is committed apart from the step."""
+    """The table `effects`. What is about to be done is written on a connection of its own, so that it is committed apart from
+    the step; what is taken back is struck out with the step."""
 
-    def __init__(self, task: UUID, attempt: int, connect: Callable[[], Connection]) -> None:
-        self._task, self._attempt, self._connect = task, attempt, connect
+    def __init__(self, task: UUID, attempt: int, connect: Callable[[], Connection], step: Callable[[], Connection]) -> None:
+        self._task, self._attempt, self._connect, self._step = task, attempt, connect, step
         self._connection: Connection | None = None
 
     def write(self, new: Mapping[str, JsonValue], answers: Mapping[str, JsonValue]) -> dict[str, tuple[bool, JsonValue]]:
@@ -104,6 +118,22 @@ class TableBook:
                 raise
         return self.write(new, answers)  # the connection had died meanwhile; what was written is written once
 
+    def latest(self, limit: int) -> list[Entry]:
+        """The latest that stand and may be tried now, latest first."""
+        return effects.latest(self._step(), self._task, limit)
+
+    def tally(self) -> Tally:
+        """How far the taking back is."""
+        return effects.tally(self._step(), self._task)
+
+    def mark_reversed(self, entry: Entry) -> None:
+        """This one is taken back."""
+        effects.mark_reversed(self._step(), entry)
+
+    def mark_failed(self, entry: Entry, reason: str, delay: float | None) -> None:
+        """This one is to be tried again after `delay` seconds, or left for good (None)."""
+        effects.mark_failed(self._step(), entry, reason, delay)
+
     def close(self) -> None:
         """Let go of the connection."""
         if self._connection is not None:
@@ -113,19 +143,15 @@ class TableBook:
 class Effects:
     """What one attempt does outside: it writes down, hands out keys, and collects the answers until they are kept.
 
-    `call_timeout` is the seconds that a call may take: before each one, the lease must hold for that long.
+    `call_timeout` is the seconds that a call may take: before each one, the lease must hold for that long. `remembers`: whether
+    this kind can take back what it does outside, and is about to do something.
     """
 
-    def __init__(self, task: UUID, book: Book | None, lease: Lease, call_timeout: float) -> None:
-        self.task, self.lease, self.call_timeout = task, lease, call_timeout
-        self._book = book
+    def __init__(self, task: UUID, book: Book, lease: Lease, call_timeout: float, *, remembers: bool) -> None:
+        self.task, self.lease, self.call_timeout, self.remembers = task, lease, call_timeout, remembers
+        self.book = book
         self._answers: dict[str, JsonValue] = {}
         self._lock = threading.Lock()
-
-    @property
-    def remembers(self) -> bool:
-        """Whether this kind can take back what it does outside."""
-        return self._book is not None
 
     def key(self, item: str) -> str:
         """The idempotency key of an item."""
@@ -133,7 +159,7 @@ class Effects:
 
     def remember(self, records: Mapping[str, Any]) -> list[Effect]:
         """Write down what is about to be done (item: record), with one commit for all."""
-        if self._book is None:
+        if not self.remembers:
             raise WrongKind(
                 "ctx.remember(…) is for the steps of a kind that says how what it remembers is taken back.",
                 remedy="Say it: @NAME.reverse\ndef take_back(ctx: Context, params: Params, effect: Effect) -> None: …",
@@ -141,12 +167,12 @@ class Effects:
         written = {item: plain(record, "record of an effect") for item, record in records.items()}
         with self._lock:
             answers = dict(self._answers)
-        known = self._book.write(written, answers)
+        known = self.book.write(written, answers)
         self.kept(answers)
         self.lease.need(self.call_timeout)
         return [Effect(item, self.key(item), record, *known[item], self._note) for item, record in written.items()]
 
-    def again(self, entry: effects.Entry) -> Effect:
+    def again(self, entry: Entry) -> Effect:
         """An effect as it was written down."""
         return Effect(entry.item, self.key(entry.item), entry.record, entry.known, entry.answer, self._note)
 

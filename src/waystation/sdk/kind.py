@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
@@ -222,11 +224,14 @@ class Registry:
 
     @classmethod
     def load(cls, modules: Iterable[str]) -> Registry:
-        """The kinds that stand in these modules, and those that installed packages offer as `waystation.kinds`.
+        """The kinds that stand in these modules, and those that installed packages offer as `waystation.kinds`. Modules are
+        looked for in the working directory too.
 
         Raises WrongKind for a module that can't be imported or a name that is given twice.
         """
         registry = cls()
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # last, so that nothing there hides what is installed
         for name in [*modules, *sorted({e.value for e in entry_points(group="waystation.kinds")})]:
             try:
                 module = importlib.import_module(name)

@@ -14,7 +14,7 @@ from waystation.sdk.context import Context
 from waystation.sdk.effects import Effect
 from waystation.sdk.retry import Retry
 from waystation.sdk.steps import Checkpoint, Steps
-from waystation.storage import effects
+from waystation.storage.effects import Entry
 
 TakeBack = Callable[[Context, Any, Effect], object]
 
@@ -30,20 +30,21 @@ class Reverse:
 
 def reversal(ctx: Context, params: BaseModel, how: Reverse) -> Steps:
     """The steps of the taking back: a group of effects each. What can't be taken back now is tried again later; what can't be
-    taken back at all is left, with the reason. The place is the table itself."""
-    counted = effects.tally(ctx.db, ctx.task)
+    taken back at all is left, with the reason. The place is the book itself."""
+    book = ctx.effects.book
+    counted = book.tally()
     gone, left = counted.reversed, counted.left
 
     def point() -> Checkpoint:
         return Checkpoint(done=gone + left, total=counted.total, counts={"reversed": gone, "left": left})
 
     while True:
-        group = effects.latest(ctx.db, ctx.task, how.workers)
+        group = book.latest(how.workers)
         if not group:
-            wait = effects.tally(ctx.db, ctx.task)
-            if not wait.standing:
+            now = book.tally()
+            if not now.standing:
                 return
-            ctx.throttle(max(wait.wait or 0.0, 0.1))
+            ctx.throttle(max(now.wait or 0.0, 0.1))
             yield point()
             continue
         begun = [(entry, ctx.calls.begin(how.workers, _call(ctx, params, how, entry))) for entry in group]
@@ -51,13 +52,13 @@ def reversal(ctx: Context, params: BaseModel, how: Reverse) -> Steps:
         for entry, future in begun:
             error = _error(ctx, future)
             if error is None:
-                effects.mark_reversed(ctx.db, [entry.id])
+                book.mark_reversed(entry)
                 gone += 1
                 continue
             said = ctx.mask(f"{type(error).__name__}: {error}")
             again = entry.tries < how.retry.times and how.retry.meant(error)
             delay = how.retry.delay(entry.tries + 1) if again else None
-            effects.mark_failed(ctx.db, entry, said, delay)
+            book.mark_failed(entry, said, delay)
             if delay is None:
                 left += 1
                 ctx.log("an effect is left standing", why=said, record=entry.record)
@@ -68,7 +69,7 @@ def reversal(ctx: Context, params: BaseModel, how: Reverse) -> Steps:
         yield point()
 
 
-def _call(ctx: Context, params: BaseModel, how: Reverse, entry: effects.Entry) -> Callable[[], object]:
+def _call(ctx: Context, params: BaseModel, how: Reverse, entry: Entry) -> Callable[[], object]:
     effect = ctx.effects.again(entry)
 
     def take_back() -> object:

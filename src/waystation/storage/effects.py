@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -87,9 +87,9 @@ def tally(connection: Connection, task: UUID) -> Tally:
     return Tally(**row)
 
 
-def mark_reversed(connection: Connection, ids: Sequence[int]) -> None:
-    """These are taken back."""
-    run(connection, SQL["mark_reversed"], ids=list(ids))
+def mark_reversed(connection: Connection, entry: Entry) -> None:
+    """This one is taken back."""
+    run(connection, SQL["mark_reversed"], id=entry.id)
 
 
 def mark_failed(connection: Connection, entry: Entry, reason: str, delay: float | None) -> None:

@@ -35,9 +35,9 @@ SELECT count(*) AS total,
     extract(epoch FROM min(again_at) FILTER (WHERE state = 'standing') - clock_timestamp())::float8 AS wait
 FROM effects WHERE task = %(task)s
 
--- These are taken back.
+-- This one is taken back.
 -- name: mark_reversed
-UPDATE effects SET state = 'reversed' WHERE id = ANY(%(ids)s::bigint[])
+UPDATE effects SET state = 'reversed' WHERE id = %(id)s::bigint
 
 -- This one could not be taken back: again later, or never (no delay).
 -- name: mark_failed
