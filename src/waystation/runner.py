@@ -54,6 +54,7 @@ class Shop:
     ring: Callable[[str], object]
     draining: Callable[[], bool] = lambda: False
     exit_process: Callable[[], None] | None = None  # what a heartbeat does when its attempt outlives the lease
+    at_step: Callable[[bool], None] = lambda saved: None  # called before and after each checkpoint is saved; for tests of kinds
 
 
 def hear(shop: Shop, queue: str, message: str = "") -> bool:
@@ -183,10 +184,11 @@ class Attempt:
 
         def save(point: Checkpoint) -> bool:
             beat.step_began = time.monotonic()
-            try:
-                return self._save(point)
-            finally:
-                beat.step_began = time.monotonic()
+            self.shop.at_step(False)
+            going_on = self._save(point)
+            self.shop.at_step(True)
+            beat.step_began = time.monotonic()
+            return going_on
 
         beat.step_timeout, beat.step_began = kind.step_timeout, time.monotonic()
         try:
