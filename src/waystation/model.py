@@ -208,19 +208,20 @@ SQL_TYPES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a dataset: its name and its type, one of SQL_TYPES."""
+    """A column of a dataset: its name, its type, one of SQL_TYPES, and why it is that type, in words."""
 
     name: str
     type: str
+    why: str = field(default="", compare=False)
 
     def as_json(self) -> dict[str, str]:
         """For the database and the API."""
-        return {"name": self.name, "type": self.type}
+        return {"name": self.name, "type": self.type, "why": self.why}
 
     @classmethod
     def of(cls, value: Mapping[str, str]) -> Column:
         """The inverse of as_json."""
-        return cls(value["name"], value["type"])
+        return cls(value["name"], value["type"], value.get("why", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,18 +100,50 @@ class TestRefusedAtOnce:
             ("types", "{"),
             ("types", "[1]"),
             ("priority", "1e9"),
+            ("on_error", "shrug"),
+            ("delimiter", ",,"),
+            ("mode", "merge"),
+            ("header", "["),
+            ("dates", "ydm"),
+            ("constraints", '{"a": {"least": 1}}'),
+            ("max_errors", "101%"),
+            ("nulls", "[1]"),
         ],
     )
     def test_a_policy_that_is_none(self, client: FlaskClient, field: str, value: str) -> None:
         said = problem(send(client, b"a,b\n1,2\n", **{field: value}), 422, "invalid-request")
         assert said["errors"][0]["field"].startswith(field)
 
-    @pytest.mark.parametrize(("field", "value"), [("on_error", "shrug"), ("delimiter", ",,")])
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("delimiter", '"'),
+            ("quote", "x"),
+            ("header", "a,b,c"),
+            ("types", '{"a": "int"}'),
+            ("columns", '{"a": "b b", "b": "b b"}'),
+            ("columns", '{"a": "_b"}'),
+            ("thousands", "."),
+            ("constraints", '{"a": {"pattern": "("}}'),
+            ("encoding", "klingon"),
+        ],
+    )
     def test_a_policy_that_the_kind_refuses(self, client: FlaskClient, field: str, value: str) -> None:
-        assert field in problem(send(client, b"a,b\n1,2\n", **{field: value}), 422, "invalid-params")["detail"]
+        more = {"decimal": ".", "types": '{"a": "text"}'} if field in ("thousands", "constraints") else {}
+        said = problem(send(client, b"a,b\n1,2\n", **{**more, field: value}), 422, "invalid-params")
+        assert {"thousands": "separator", "constraints": "`pattern`"}.get(field, field) in said["detail"]
 
-    def test_a_type_for_a_column_that_is_not_there(self, client: FlaskClient) -> None:
-        problem(send(client, b"a,b\n1,2\n", types='{"c": "text"}'), 422, "unknown-column")
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("types", '{"c": "text"}'),
+            ("columns", "a,c"),
+            ("constraints", '{"c": {"required": true}}'),
+            ("columns", '{"c": "d"}'),
+        ],
+    )
+    def test_a_column_that_is_not_there(self, client: FlaskClient, field: str, value: str) -> None:
+        assert "'c'" in problem(send(client, b"a,b\n1,2\n", **{field: value}), 422, "unknown-column")["detail"]
 
     @pytest.mark.parametrize("value", ["yesterday", "2019-02-30", "2019-13-01", "15.02.2010", "20190315", "٢٠١٩-٠٣-١٥"])
     def test_a_bad_date(self, client: FlaskClient, value: str) -> None:

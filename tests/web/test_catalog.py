@@ -30,7 +30,7 @@ def test_a_dataset_shows_its_columns_batches_and_rows(client: FlaskClient) -> No
     assert "shown" in [d["name"] for d in client.get("/datasets").get_json()["datasets"]]
     dataset = client.get("/datasets/shown").get_json()
     assert dataset["rows"] == 3
-    assert {"name": "age", "type": "bigint"} in dataset["columns"]
+    assert {"name": "age", "type": "bigint", "why": "all 3 sampled values are whole numbers"} in dataset["columns"]
     (batch,) = client.get("/datasets/shown/batches").get_json()["batches"]
     assert (batch["task_id"], batch["rows"], batch["visible"]) == (task["task_id"], 3, True)
     preview = client.get("/datasets/shown/preview?limit=2").get_json()

@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from waystation.cli import completing, look
+from waystation.cli.importing import asked, import_options
 from waystation.cli.people import write_people
 from waystation.cli.session import Session, local, remote, shared_options, state_folder
 from waystation.cli.tasks import named_values, settle
 from waystation.cli.watching import watch
-from waystation.client import ExportOptions, ImportOptions, Task
-from waystation.model import SQL_TYPES
+from waystation.client import ExportOptions, Task
 
 SHOW_FROM = 20 * 2**20  # bytes from which sending gets a bar of its own
 SUCCEEDED = frozenset({"succeeded"})
@@ -69,16 +69,6 @@ class Sending:
         self._bars.stop()
 
 
-def _types(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    made: dict[str, str] = {}
-    for pair in values:
-        column, found, kind = pair.rpartition("=")
-        if not found or kind not in SQL_TYPES:
-            raise click.BadParameter(f"{pair!r} is not COLUMN=TYPE with a type of {', '.join(SQL_TYPES)}.")
-        made[column] = kind
-    return made
-
-
 def _paths(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
     """NAME=PATH pairs of files that are there."""
     made: dict[str, Path] = {}
@@ -100,28 +90,16 @@ def _paths(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
     shell_complete=completing.datasets,
 )
 @click.option("--name", help="What to call the file, where it comes from standard input (-).")
-@click.option("--encoding", metavar="NAME", help="The file's encoding, such as windows-1252; told by its bytes if not given.")
-@click.option("--delimiter", metavar="CHARACTER", help="What parts the fields; found by looking if not given.")
-@click.option(
-    "--type", "types", multiple=True, metavar="COLUMN=TYPE", callback=_types, help="A column's type; may be repeated."
-)
-@click.option(
-    "--on-error", type=click.Choice(["reject", "abort"]), help="What a bad row does: it is set aside, or ends the import."
-)
-@click.option("--max-errors", type=click.IntRange(min=0), help="Bad rows after which the import fails.")
-@click.option("--dry-run", is_flag=True, help="Check every row and publish nothing.")
+@import_options
 @click.option("--key", help="Idempotency-Key: the same upload sent again with the same key is the same task.")
 @click.option("--wait", is_flag=True, help="Watch the import to its end.")
 @remote
-def upload(
-    session: Session, file: Any, dataset: str, name: str | None, key: str | None, wait: bool, types: dict[str, str], **more: Any
-) -> None:
+def upload(session: Session, file: Any, dataset: str, name: str | None, key: str | None, wait: bool, **more: Any) -> None:
     """Send a CSV and import it into a dataset. FILE may be - for standard input.
 
     Rows that do not fit are set aside; `waystation rejects TASK_ID` fetches them, to be mended and uploaded again.
     """
-    given = {**more, "types": types or None, "dry_run": more["dry_run"] or None}
-    options: ImportOptions = {k: v for k, v in given.items() if v is not None}  # type: ignore[assignment]
+    options = asked(**more)
     shown = session.console.is_terminal and not session.as_json
     try:
         with Sending(session.console) if shown else nullcontext(False) as progress:

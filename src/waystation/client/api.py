@@ -30,14 +30,26 @@ _FINAL = frozenset(state.value for state in FINAL)
 
 
 class ImportOptions(TypedDict, total=False):
-    """How a file is to be read; what is left out is as the server has it."""
+    """How a file is to be imported: docs/how-to-import.md tells of each. What is left out is as the server has it."""
 
+    mode: str
     encoding: str
     delimiter: str
+    quote: str | None
+    escape: str | None
+    header: bool | Sequence[str]
+    ragged: str
+    columns: Sequence[str] | Mapping[str, str]
     types: Mapping[str, str]
+    dates: str
+    thousands: str
+    decimal: str
+    nulls: Sequence[str]
+    constraints: Mapping[str, Mapping[str, JsonValue]]
     on_error: str
-    max_errors: int
+    max_errors: int | str | None
     dry_run: bool
+    priority: int
 
 
 class ExportOptions(TypedDict, total=False):

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from waystation.csvio.dialect import Dialect
+from waystation.csvio.formats import ORDERS, PLAIN, SEPARATORS, DateOrder, ValueFormat
+from waystation.csvio.reading import Ragged, fits, fitted
 from waystation.csvio.records import Record, scan
 from waystation.csvio.sniff import Sniffed
 from waystation.csvio.types import TYPES
@@ -22,76 +25,133 @@ SAMPLE_RECORDS = 300
 _LEAST, _MOST = 32 * 1024, 1024 * 1024  # bytes of a sample
 _ALIGNED = 0.9  # share of a sample's records that must have the header's number of fields
 
-# In this order, the first of equals wins: 1 and 0 are whole numbers, not booleans.
-_CANDIDATES = ("boolean", "bigint", "numeric", "double", "date", "timestamp")
+# In this order, the first of equals wins: 1 and 0 are whole numbers, not booleans; whole numbers are bigint, since a later file
+# may hold larger ones.
+_CANDIDATES = ("boolean", "bigint", "numeric", "double", "date", "timestamp", "time", "uuid", "json")
+_NUMBERS, _DAYS = frozenset({"bigint", "numeric", "double"}), frozenset({"date", "timestamp"})
 _NOT_INFERRED = {
     "boolean": re.compile(r"(?!(?:true|false)\Z)", re.IGNORECASE | re.ASCII).match,  # yes, t and 1 would be changed
     "double": re.compile(r"[+-]?(?:nan|inf)", re.IGNORECASE).match,
+    "uuid": re.compile(r"(?!.{8}-)").match,  # a bare row of digits is as well a checksum, and braces would be lost
+    "json": re.compile(r"(?!\s*[\[{])").match,  # a number or a word in quotes is JSON too
 }
 _code = re.compile(r"[+-]?0[0-9]+|\+[0-9 ()/.-]+").fullmatch  # a number would lose the zeros or the plus
+_turned = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2[0-9]{4}(?:[T ].*)?", re.DOTALL).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A column's name and type, why it is that type, in words, and its position in the file (from 0)."""
+    """A column's name and type, why it is that type, in words, and its position in the file (from 0).
+
+    `dates`: the order of its dates, as far as the file settles it; `doubt`: why it does not, in words, where it should.
+    """
 
     name: str
     type: str
     why: str
     position: int
+    dates: DateOrder = "ymd"
+    doubt: str = ""
 
 
-def infer(source: BinaryIO, sniffed: Sniffed, *, samples: int = 50) -> tuple[Inferred, ...]:
-    """Read up to `samples` places of some hundred records each, by seek, and choose a type for each column not dropped."""
-    first, others = _read_samples(source, sniffed, samples)
-    width = len(sniffed.header)
+def infer(
+    source: BinaryIO,
+    sniffed: Sniffed,
+    *,
+    samples: int = 50,
+    form: ValueFormat = PLAIN,
+    dates: DateOrder | None = None,
+    ragged: Ragged = "reject",
+) -> tuple[Inferred, ...]:
+    """Read up to `samples` places of some hundred records each, by seek, and choose a type for each column not dropped.
+
+    `form`: how values are written; `dates`: the order of dates if it is known, else it is what the file settles.
+    """
+    first, others = _read_samples(source, sniffed, samples, ragged)
+    nulls = {"", *form.nulls}
     found = []
     for position, name in enumerate(sniffed.names):
         if position in sniffed.dropped:
             continue
-        sure = Counter(row[position] for row in first if len(row) == width and row[position])
-        every = sure + Counter(row[position] for row in others if row[position])
-        kind, why = _choose(sure, every)
-        found.append(Inferred(name, kind, why, position))
+        sure, every = _count(first, position, nulls), _count(others, position, nulls)
+        every.update(sure)
+        order, proof, doubt = (dates, "", "") if dates else _settle(every)
+        kind, why = _choose(sure, every, replace(form, dates=order))
+        if kind in _DAYS and proof:
+            why += f"; {proof}"
+        if kind == "text" and doubt:
+            why = doubt
+        found.append(Inferred(name, kind, why, position, order, doubt))
     return tuple(found)
 
 
-def _choose(sure: Counter[str], every: Counter[str]) -> tuple[str, str]:
+def _count(records: list[list[str]], position: int, nulls: set[str]) -> Counter[str]:
+    """How often each value stands in a column. Samples are read as Latin-1, one character a byte; the values are UTF-8."""
+    made: Counter[str] = Counter()
+    for value, times in Counter(record[position] for record in records).items():
+        made[value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")] += times
+    for word in nulls:
+        del made[word]
+    return made
+
+
+def _settle(values: Counter[str]) -> tuple[DateOrder, str, str]:
+    """The order of dates that the values settle, what proves it, and why they do not settle it, if they should.
+
+    A day after the twelfth settles it, if none contradicts.
+    """
+    turned = [(value, match) for value in values if (match := _turned(value))]
+    if sum(values[value] for value, _ in turned) < values.total() * (1 - TOLERANCE) or not turned:
+        return "ymd", "", ""
+    day_first = next((value for value, match in turned if int(match[1]) > 12), None)
+    month_first = next((value for value, match in turned if int(match[3]) > 12), None)
+    ways = f"{ORDERS['dmy']} or {ORDERS['mdy']}"
+    if day_first and month_first:
+        return "ymd", "", f"dates are in no one order: {quoted(day_first)} begins with the day, {quoted(month_first)} does not"
+    if day_first:
+        return "dmy", f"{quoted(day_first)} shows that the day comes first", ""
+    if month_first:
+        return "mdy", f"{quoted(month_first)} shows that the month comes first", ""
+    return "ymd", "", f"dates such as {quoted(turned[0][0])} can be {ways}, and no value settles it: say which (`dates`)"
+
+
+def _choose(sure: Counter[str], every: Counter[str], form: ValueFormat) -> tuple[str, str]:
     total = every.total()
     if not total:
         return "text", "no value in the samples"
-    coded = next((value for value in every if _code(value)), None)
+    marks = str.maketrans("", "", SEPARATORS[form.thousands])
+    coded = next((value for value in every if _code(value.translate(marks))), None)
     best: tuple[int, str, str | None] | None = None
     for kind in _CANDIDATES:
-        if coded is not None and kind in ("bigint", "numeric", "double"):
+        if coded is not None and kind in _NUMBERS:
             continue
-        misfits, example = _misfits(kind, every, int(total * TOLERANCE))
+        misfits, example = _misfits(kind, every, form, int(total * TOLERANCE))
         if misfits is None or (best and misfits >= best[0]):
             continue
-        if _misfits(kind, sure, int(sure.total() * TOLERANCE))[0] is None:
+        if _misfits(kind, sure, form, int(sure.total() * TOLERANCE))[0] is None:
             continue
         best = misfits, kind, example
         if not misfits:
             break
     if best is None:
         if coded is not None:
-            return "text", f"a number would change values such as {quoted(_shown(coded))}"
+            return "text", f"a number would change values such as {quoted(coded)}"
         return "text", f"no other type fits {total:,} sampled values"
     misfits, kind, example = best
     words = TYPES[kind].values
     if example is None:
         return kind, f"all {total:,} sampled values are {words}"
-    return kind, f"{total - misfits:,} of {total:,} sampled values are {words}; {quoted(_shown(example))} is not"
+    return kind, f"{total - misfits:,} of {total:,} sampled values are {words}; {quoted(example)} is not"
 
 
-def _misfits(kind: str, values: Counter[str], allowed: int) -> tuple[int | None, str | None]:
+def _misfits(kind: str, values: Counter[str], form: ValueFormat, allowed: int) -> tuple[int | None, str | None]:
     """How many values do not fit, and one of them; None if more than are allowed."""
     parse, barred = TYPES[kind].parse, _NOT_INFERRED.get(kind)
     count, example = 0, None
     for value, times in values.items():
         try:
             if not (barred and barred(value)):
-                parse(value)
+                parse(value, form)
                 continue
         except ValueError:
             pass
@@ -102,30 +162,32 @@ def _misfits(kind: str, values: Counter[str], allowed: int) -> tuple[int | None,
     return count, example
 
 
-def _shown(value: str) -> str:
-    """Samples are read as Latin-1; people see them as UTF-8."""
-    return value.encode("latin-1").decode("utf-8", "replace")
-
-
-def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int) -> tuple[list[list[str]], list[list[str]]]:
-    """The records of the first sample, and those of all the others that could be aligned."""
+def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragged) -> tuple[list[list[str]], list[list[str]]]:
+    """The records of the first sample, and those of all the others that could be aligned: those of the right width."""
     size = source.seek(0, 2)
     begin, dialect, width = sniffed.data_offset, sniffed.dialect, len(sniffed.header)
+    if sniffed.trailing and ragged == "reject":
+        ragged = "trim"
     source.seek(begin)
     data = source.read(_MOST)
-    first = [r for r in scan(data, dialect, eof=begin + len(data) >= size) if r.fields]
+    first = [r.fields for r in scan(data, dialect, eof=begin + len(data) >= size) if r.fields]
+    right = list(_fitting(first, width, ragged))
     if begin + len(data) >= size:
-        return [record.fields for record in first], []
+        return right, []
     step = min(_MOST, max(_LEAST, SAMPLE_RECORDS * len(data) // max(1, len(first))))
     others: list[list[str]] = []
     for place in range(1, samples):
         at = begin + (size - begin - step) * place // max(1, samples - 1)
         source.seek(max(begin, at))
-        others += aligned(source.read(step), dialect, width)
-    return [record.fields for record in first], others
+        others += aligned(source.read(step), dialect, width, ragged)
+    return right, others
 
 
-def aligned(data: bytes, dialect: Dialect, width: int) -> list[list[str]]:
+def _fitting(records: Iterable[list[str]], width: int, ragged: Ragged) -> Iterator[list[str]]:
+    return (fitted(fields, width) for fields in records if fits(fields, width, ragged))
+
+
+def aligned(data: bytes, dialect: Dialect, width: int, ragged: Ragged = "reject") -> list[list[str]]:
     """The records of a piece of the file that begins anywhere; none if it is not certain where they begin.
 
     The piece may begin in a bare field, at a field's beginning or within quotes: it is read in each of these ways, and
@@ -135,7 +197,8 @@ def aligned(data: bytes, dialect: Dialect, width: int) -> list[list[str]]:
     for lead in (b"x", b"", (dialect.quote or "").encode()):
         records = list(scan(lead + data, dialect, eof=False))[1:]  # the first one is the rest of a record
         records = [Record(r.fields, r.end - len(lead), r.lines) for r in records if r.fields]
-        right = sum(len(record.fields) == width for record in records)
+        # A short record tells nothing of where records begin, even where they may be short.
+        right = sum(fits(record.fields, width, "trim" if ragged == "fill" else ragged) for record in records)
         if records and right >= _ALIGNED * len(records):
             readings.append(records)
     if not readings:
@@ -145,7 +208,7 @@ def aligned(data: bytes, dialect: Dialect, width: int) -> list[list[str]]:
     if any(_tail(other) != tail for other in readings):
         return []
     # The first record may still be read wrongly where two ways meet only after it.
-    return [record.fields for record in agreed[1:] if len(record.fields) == width]
+    return list(_fitting((record.fields for record in agreed[1:]), width, ragged))
 
 
 def _tail(records: list[Record]) -> tuple[int, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
@@ -47,8 +48,9 @@ class Sniffed:
     """What is known of a file before its records are read.
 
     `header` is as in the file; `names`, one for each of its words, are fit for a dataset; `renamed` tells which differ.
-    `dropped` are the positions (from 0) of a rejects file's `_line` and `_error`, which are not imported. `data_offset` is
-    the byte where the first record after the header begins, `data_line` its line, from 1.
+    `dropped` are the positions (from 0) of a rejects file's `_line` and `_error`, which are not imported. `trailing`: the
+    header ends in a delimiter, and records may. `data_offset` is the byte where the first record after the header begins,
+    `data_line` its line, from 1.
     """
 
     dialect: Dialect
@@ -58,16 +60,24 @@ class Sniffed:
     dropped: tuple[int, ...]
     data_offset: int
     data_line: int
+    trailing: bool = False
 
 
-def sniff(source: BinaryIO, *, delimiter: str | None = None) -> Sniffed:
+def sniff(
+    source: BinaryIO,
+    *,
+    delimiter: str | None = None,
+    quote: str | None = '"',
+    escape: str | None = None,
+    header: bool | Sequence[str] = True,
+) -> Sniffed:
     """Read the head of a file, which must be seekable, and tell how it is written.
 
+    `header`: False where the first record is data already, and the columns are called column_1 and so on; or their names.
     Raises EmptyFile, NotCsv (binary data, HTML, JSON, not UTF-8 …), NoRows if there is a header alone, and InvalidParams for
-    a `delimiter` that can't be one.
+    a `delimiter`, a `quote` or an `escape` that can't be one, or names that are not as many as the fields.
     """
-    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
-        raise InvalidParams(f"{delimiter!r} can't part the fields of a CSV: it must be one ASCII character, and no quote.")
+    _check_signs(delimiter=delimiter, quote=quote, escape=escape)
     source.seek(0)
     head = source.read(HEAD_BYTES)
     eof = not source.read(1)
@@ -76,12 +86,12 @@ def sniff(source: BinaryIO, *, delimiter: str | None = None) -> Sniffed:
     if not head[bom:].strip(b" \t\r\n"):
         raise EmptyFile("The file is empty." if not head[bom:] else "The file holds nothing but blanks.")
     _refuse_other_formats(head[bom:])
-    if named := _separator_line(head, bom):
-        delimiter = delimiter or named[1].decode("latin-1")
-        skipped, line = named.end(), 2
+    if separator := _separator_line(head, bom):
+        delimiter = delimiter or separator[1].decode("latin-1")
+        skipped, line = separator.end(), 2
 
     body = head[skipped:]
-    dialect = Dialect(bom=bom)
+    dialect = Dialect(bom=bom, quote=quote, escape=escape)
     dialect = replace(dialect, delimiter=delimiter or _find_delimiter(body, dialect, eof))
     first = next((record for record in scan(body, dialect, eof=eof) if record.fields), None)
     if first is None:
@@ -89,18 +99,54 @@ def sniff(source: BinaryIO, *, delimiter: str | None = None) -> Sniffed:
             f"No header ends within the first {HEAD_BYTES:,} bytes.",
             remedy="Most likely a quote is opened in the header and never closed, or the file has no lines.",
         )
-    raw = body[: first.end]
-    header = _header(raw, first, dialect)
-    rest = body[first.end :]
-    if eof and not rest.strip(b"\r\n"):
-        raise NoRows
-    dropped = tuple(at for at, word in enumerate(header) if word.strip() in REJECT_COLUMNS)
-    kept, renamed = safe_names([word for at, word in enumerate(header) if at not in dropped])
+    if header is True:
+        words = _header(body[: first.end], first, dialect)
+        rest, offset, line = body[first.end :], skipped + first.end, line + first.lines
+        if eof and not rest.strip(b"\r\n"):
+            raise NoRows
+    else:
+        words = tuple(header) if header else tuple(f"column_{n}" for n in range(1, len(first.fields) + 1))
+        rest, offset = body, skipped
+    if len(words) > MAX_COLUMNS:
+        raise NotCsv(f"The header has {len(words):,} columns; a dataset holds {MAX_COLUMNS:,} at most.")
+    named, trailing = _named(words, rest, dialect, eof)
+    if header is not True and len(first.fields) != named and not trailing:
+        raise InvalidParams(f"`header` names {len(words)} columns, and the first record has {len(first.fields)} fields.")
+    words = words[:named]
+    dropped = tuple(at for at, word in enumerate(words) if word.strip() in REJECT_COLUMNS)
+    kept, renamed = safe_names([word for at, word in enumerate(words) if at not in dropped])
     if not kept:
         raise NotCsv("The header has no column but those of a rejects file.")
     turn = iter(kept)
-    names = tuple(word.strip() if at in dropped else next(turn) for at, word in enumerate(header))
-    return Sniffed(dialect, header, names, renamed, dropped, skipped + first.end, line + first.lines)
+    names = tuple(word.strip() if at in dropped else next(turn) for at, word in enumerate(words))
+    return Sniffed(dialect, words, names, renamed, dropped, offset, line, trailing)
+
+
+def _check_signs(**signs: str | None) -> None:
+    given = [sign for sign in signs.values() if sign is not None]
+    for name, sign in signs.items():
+        if sign is None:
+            continue
+        word = sign.isalnum() or sign == " "
+        if len(sign) != 1 or not sign.isascii() or sign in "\r\n\0" or (word and name != "delimiter"):
+            raise InvalidParams(f"`{name}` is {sign[:20]!r}, which can't be: it must be one ASCII character that is a mark.")
+        if given.count(sign) > 1:
+            raise InvalidParams(f"`{name}` is {sign!r}, which stands for something else already.")
+
+
+def _named(words: Sequence[str], rest: bytes, dialect: Dialect, eof: bool) -> tuple[int, bool]:
+    """How many of a header's words name a column, and whether records may end in a delimiter behind the last of them.
+
+    Blank words at the end stand for columns only if some value does too; they come of delimiters at the end of each line.
+    """
+    records = [r.fields for r in islice((r for r in scan(rest, dialect, eof=eof) if r.fields), _LOOK)]
+    named = len(words)
+    while named > 1 and not words[named - 1].strip():
+        named -= 1
+    if any(any(fields[named : len(words)]) for fields in records):
+        return len(words), False
+    more = bool(records) and all(len(fields) > named and not any(fields[named:]) for fields in records)
+    return named, more or named < len(words)
 
 
 def _refuse_other_formats(head: bytes) -> None:
@@ -148,8 +194,6 @@ def _header(raw: bytes, first: Record, dialect: Dialect) -> tuple[str, ...]:
     if wrong := misquoted(list(io.StringIO(raw.decode("latin-1"), newline="")), dialect):
         raise NotCsv(f"The header's quotes are wrong: {wrong}.", remedy="Mend the first line and upload the file again.")
     header = tuple(word.encode("latin-1").decode(dialect.encoding) for word in first.fields)
-    if len(header) > MAX_COLUMNS:
-        raise NotCsv(f"The header has {len(header):,} columns; a dataset holds {MAX_COLUMNS:,} at most.")
     if not any(word.strip() for word in header):
         raise NotCsv("The header's names are all blank.", remedy="Give the columns names in the first line.")
     return header

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal
 
 from waystation.csvio.dialect import Dialect
+from waystation.csvio.encode import ColumnPlan
 from waystation.errors import WaystationError
 from waystation.kinds import budget
-from waystation.kinds.columns import plans_of
 from waystation.kinds.planning import Place, Plan, Rules
 from waystation.sdk import Checkpoint, Context
 from waystation.sdk.streams import Streams
@@ -31,6 +31,7 @@ def load(
     ctx: Context,
     source: BinaryIO,
     cursor: Cursor,
+    plans: Sequence[ColumnPlan],
     *,
     size: int,
     on_error: Literal["reject", "abort"],
@@ -45,7 +46,7 @@ def load(
     batch = ctx.staged()
     rules = Rules(
         dialect=Dialect.of(cursor["dialect"]),
-        plans=plans_of(cursor["columns"]),
+        plans=plans,
         width=cursor["width"],
         ragged=cursor["ragged"],
         size=size,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Literal
 
@@ -50,7 +50,7 @@ class Rules:
     """How the records of one file are read, and when to stop."""
 
     dialect: Dialect
-    plans: list[ColumnPlan]
+    plans: Sequence[ColumnPlan]
     width: int
     ragged: Ragged
     size: int

@@ -19,7 +19,7 @@ from waystation.states import STATUSES
 MAX_JSON = 4 * 2**20  # bytes of a JSON or form body; files have a limit of their own
 
 
-def _json_object(value: object) -> object:
+def json_object(value: object) -> object:
     """Forms and queries carry an object as JSON text."""
     if not isinstance(value, str):
         return value
@@ -27,16 +27,6 @@ def _json_object(value: object) -> object:
         return json.loads(value, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is not valid JSON: {error}") from error
-
-
-def _tab(value: object) -> object:
-    """A tab is hard to type into a form or a shell."""
-    return "\t" if value in ("tab", "\\t") else value
-
-
-def _no_limit(value: object) -> object:
-    """A form can't say null but in words."""
-    return None if value in ("null", "none") else value
 
 
 def _known_status(value: str | None) -> str | None:
@@ -90,7 +80,7 @@ class Submission(Input):
     """A new task of any kind."""
 
     kind: str = Field(min_length=1, description="One of GET /kinds.")
-    params: Annotated[dict[str, Any], BeforeValidator(_json_object)] = Field(
+    params: Annotated[dict[str, Any], BeforeValidator(json_object)] = Field(
         default_factory=dict, description="What its kind asks for: see its JSON Schema in GET /kinds."
     )
     priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
@@ -100,7 +90,7 @@ class VerbRequest(Input):
     """Why, and for retry what is to change."""
 
     reason: str | None = Field(None, max_length=1000, description="Shown in the timeline.")
-    params: Annotated[dict[str, Any] | None, BeforeValidator(_json_object)] = Field(
+    params: Annotated[dict[str, Any] | None, BeforeValidator(json_object)] = Field(
         None, description="For retry only: parameters that the kind marks changeable."
     )
 
@@ -141,45 +131,6 @@ class ManyRequest(Input):
     filter: ManyFilter
     reason: str | None = Field(None, max_length=1000, description="Shown in each timeline.")
     limit: int = Field(1000, ge=1, le=1000, description="At most so many tasks.")
-
-
-class Policies(Input):
-    """How an upload is imported."""
-
-    dataset: str | None = Field(None, description="The dataset that gets the rows; `data` if none is named.")
-    encoding: str | None = Field(
-        None,
-        max_length=40,
-        description="The file's encoding, such as `windows-1252` or `utf-16`; told by its bytes if not given.",
-    )
-    delimiter: Annotated[str | None, BeforeValidator(_tab)] = Field(
-        None, description="One character, or the word `tab`; found by looking if it is not given."
-    )
-    types: Annotated[dict[str, str] | None, BeforeValidator(_json_object)] = Field(
-        None, description='Types of columns as JSON, such as {"age": "bigint"}; the others are found by looking.'
-    )
-    on_error: str | None = Field(None, description="What a bad row does: `reject` it, or `abort` the task.")
-    max_errors: Annotated[int | None, BeforeValidator(_no_limit)] = Field(
-        10_000, ge=0, description="Bad rows after which the task fails; `null` for no limit."
-    )
-    dry_run: bool | None = Field(None, description="Check every row and publish nothing.")
-    priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
-
-    def params(self) -> dict[str, Any]:
-        """What is handed to the kind: only what was said, so that its own defaults hold."""
-        return self.model_dump(exclude={"priority", "name", "file"}, exclude_unset=True)
-
-
-class RawUpload(Policies):
-    """How an upload that is the whole body of its request is called and imported."""
-
-    name: str | None = Field(None, max_length=255, description="The file's name, for people; never used as a path.")
-
-
-class MultipartUpload(Policies):
-    """A file in a form, and how it is imported."""
-
-    file: str = Field("", json_schema_extra={"format": "binary"}, description="The CSV file.")
 
 
 class DownloadRequest(ExportOptions, Input):

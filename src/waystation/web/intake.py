@@ -14,7 +14,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 
 from waystation.control import Control, UploadWriter
 from waystation.errors import InvalidRequest, MalformedBody, NoFile, TooLarge
-from waystation.web.inputs import MAX_JSON, MultipartUpload, Policies, RawUpload, check
+from waystation.web.inputs import MAX_JSON, check
+from waystation.web.policies import MultipartUpload, Policies, RawUpload
 
 BLOCK = 2**20  # bytes read at once
 MAX_PARTS = 100

@@ -289,6 +289,7 @@ class ColumnOut(Shape):
 
     name: str
     type: str
+    why: str = Field(description="Why it is of this type: named in a request, or what the first file's values were.")
 
 
 class DatasetOut(Shape):

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 import random
+from typing import Any
 
 import pytest
 
 from waystation.csvio.dialect import Dialect
+from waystation.csvio.formats import ValueFormat
 from waystation.csvio.infer import Inferred, aligned, infer
 from waystation.csvio.sniff import sniff
 
 
-def guess(data: bytes) -> tuple[Inferred, ...]:
+def guess(data: bytes, **how: Any) -> tuple[Inferred, ...]:
     source = io.BytesIO(data)
-    return infer(source, sniff(source))
+    return infer(source, sniff(source), **how)
 
 
-def column(*values: str) -> Inferred:
-    return guess(("x,y\n" + "".join(f"{value},\n" for value in values)).encode())[0]
+def column(*values: str, **how: Any) -> Inferred:
+    return guess(("x,y\n" + "".join(f'"{value.replace(chr(34), chr(34) * 2)}",\n' for value in values)).encode(), **how)[0]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,13 @@ def column(*values: str) -> Inferred:
         (["2020-01-01", "2020-02-29 10:00"], "timestamp"),
         (["2020-01-01T10:00:00Z"], "text"),
         (["01/02/2020"], "text"),
+        (["10:20", "23:59:59.5"], "time"),
+        (["36:10"], "text"),
+        (["6F9619FF-8B86-D011-B42D-00CF4FC964FF", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"], "uuid"),
+        (["6f9619ff8b86d011b42d00cf4fc964ff"], "text"),
+        (['{"a": [1]}', "[]"], "json"),
+        (['"a"', "null"], "text"),
+        (["[note]", "{x}"], "text"),
         (["007", "12"], "text"),
         (["+49 30 1234", "1234"], "text"),
         (["+4930", "1234"], "text"),
@@ -51,6 +60,38 @@ def test_a_type_that_keeps_every_value(values: list[str], kind: str) -> None:
     found = column(*values)
     assert found.type == kind
     assert found.why
+
+
+@pytest.mark.parametrize(
+    ("values", "how", "kind", "dates", "words"),
+    [
+        (["01/02/2020", "31/12/2020"], {}, "date", "dmy", "'31/12/2020' shows that the day comes first"),
+        (["01.02.2020", "31.12.2020 10:00"], {}, "timestamp", "dmy", "the day comes first"),
+        (["01-02-2020", "12-31-2020"], {}, "date", "mdy", "the month comes first"),
+        (["01/02/2020", "12/11/2020"], {}, "text", "ymd", "no value settles it: say which (`dates`)"),
+        (["13/02/2020", "02/13/2020"], {}, "text", "ymd", "in no one order"),
+        (["01/02/2020", "12/11/2020"], {"dates": "mdy"}, "date", "mdy", "dates"),
+        (["01/02/2020", "2020-12-31"], {"dates": "dmy"}, "date", "dmy", "dates"),
+        (["13/02/2020"] * 99 + ["soon"], {}, "date", "dmy", "'soon' is not"),
+        (["1,234", "56"], {}, "text", "ymd", ""),
+        (["1,234", "56"], {"form": ValueFormat(thousands=",")}, "bigint", "ymd", ""),
+        (["1\u202f234,5", "56"], {"form": ValueFormat(thousands=" ", decimal=",")}, "numeric", "ymd", ""),
+        (["030 123 456", "555 123 456"], {"form": ValueFormat(thousands=" ")}, "text", "ymd", "a number would change"),
+        (["1", "NA", "–"], {"form": ValueFormat(nulls=("NA", "–"))}, "bigint", "ymd", "all 1 sampled"),
+        (["NA"], {"form": ValueFormat(nulls=("NA",))}, "text", "ymd", "no value"),
+    ],
+)
+def test_how_values_are_written(values: list[str], how: dict[str, Any], kind: str, dates: str, words: str) -> None:
+    found = column(*values, **how)
+    assert (found.type, found.dates) == (kind, dates)
+    assert words in found.why
+
+
+def test_records_with_trailing_delimiters_or_short_ones_are_samples_too() -> None:
+    assert [f.type for f in guess(b"a,b,\n1,x,\n2,y,\n")] == ["bigint", "text"]
+    rows = "".join(f"{n},2020-01-01,\n" for n in range(150_000)) + "".join(f"x{n},,\n" for n in range(150_000))
+    assert [f.type for f in guess(b"id,day,\n" + rows.encode())] == ["text", "date"]
+    assert [f.type for f in guess(b"a,b\n1\n2,2020-01-01\n", ragged="fill")] == ["bigint", "date"]
 
 
 def test_a_few_bad_values_become_rejects_and_many_make_it_text() -> None:

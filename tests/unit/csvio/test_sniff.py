@@ -96,6 +96,52 @@ def test_a_file_longer_than_its_head() -> None:
     assert found.data_offset == 4
 
 
+@pytest.mark.parametrize(
+    ("data", "names", "trailing"),
+    [
+        (b"a,b,\n1,2,\n3,4,\n", ("a", "b"), True),
+        (b"a,b,\n1,2\n3,4\n", ("a", "b"), True),
+        (b"a;b;;;\n1;2;;;\n", ("a", "b"), True),
+        (b"a,b\n1,2,\n3,4,\n", ("a", "b"), True),
+        (b"a,b\n1,2,\n3,4\n", ("a", "b"), False),
+        (b"a,b\n1,2,x\n3,4,\n", ("a", "b"), False),
+        (b"a,b,\n1,2,\n3,4,x\n", ("a", "b", "column_3"), False),
+        (b"a,,b\n1,2,3\n", ("a", "column_2", "b"), False),
+        (b"a,b,\n1,2,,x\n3,4,\n", ("a", "b"), True),
+    ],
+)
+def test_delimiters_at_the_end_of_lines_make_no_column(data: bytes, names: tuple[str, ...], trailing: bool) -> None:
+    found = look(data)
+    assert (found.names, found.trailing) == (names, trailing)
+
+
+def test_a_file_without_a_header() -> None:
+    found = sniff(io.BytesIO(b"\n1,x\n2,y\n"), header=False)
+    assert (found.names, found.data_offset, found.data_line) == (("column_1", "column_2"), 0, 1)
+    found = sniff(io.BytesIO(b"\xef\xbb\xbf1;x;\n2;y;\n"), header=["n", "_w"])
+    assert (found.names, found.renamed, found.data_offset, found.trailing) == (("n", "w"), {"_w": "w"}, 3, True)
+    with pytest.raises(InvalidParams, match="names 3 columns, and the first record has 2 fields"):
+        sniff(io.BytesIO(b"1,x\n2,y\n"), header=["a", "b", "c"])
+    with pytest.raises(InvalidParams, match="names 1 columns"):
+        sniff(io.BytesIO(b"1,x\n2,y\n"), header=["a"])
+
+
+def test_other_quotes_and_escapes() -> None:
+    assert sniff(io.BytesIO(b"'a,b',c\n1,2\n"), quote="'").header == ("a,b", "c")
+    assert sniff(io.BytesIO(b'"a,b\n1,2\n'), quote=None).header == ('"a', "b")
+    assert sniff(io.BytesIO(b"a\\,b,c\n1,2\n"), escape="\\").header == ("a,b", "c")
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [{"quote": "x"}, {"quote": "''"}, {"escape": " "}, {"escape": '"'}, {"delimiter": "'", "quote": "'"}, {"quote": "é"}],
+)
+def test_signs_that_can_not_be(signs: dict[str, str]) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        sniff(io.BytesIO(b"a,b\n1,2\n"), **signs)
+    assert caught.value.hint
+
+
 REFUSED: dict[str, tuple[bytes, type[WaystationError], str]] = {
     "empty": (b"", EmptyFile, "empty"),
     "bom alone": (b"\xef\xbb\xbf", EmptyFile, "empty"),

@@ -29,9 +29,10 @@ from waystation.errors import (
 )
 from waystation.web import current, guards
 from waystation.web.api.common import ACCEPTED, ACTING_GET, ACTOR_HEADER, KEY_HEADER, has_page, submitted
-from waystation.web.inputs import DownloadRequest, MultipartUpload, RawUpload, everything
+from waystation.web.inputs import DownloadRequest, everything
 from waystation.web.intake import take
 from waystation.web.operations import Room
+from waystation.web.policies import MultipartUpload, RawUpload
 
 room = Room("transfer", __name__)
 
