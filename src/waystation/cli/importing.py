@@ -138,5 +138,10 @@ def asked(no_header: bool, **given: Any) -> ImportOptions:
     given["header"] = False if no_header else given["header"]
     given["dry_run"] = given["dry_run"] or None
     given["nulls"] = list(given["nulls"]) or None
-    said: ImportOptions = {k: v for k, v in given.items() if v is not None}  # type: ignore[assignment]
-    return said
+    said = {k: v for k, v in given.items() if v is not None}
+    for option in ("quote", "escape", "max_errors"):
+        if said.get(option, "").lower() in ("none", "null"):
+            said[option] = None
+    if said.get("delimiter") in ("tab", "\\t"):
+        said["delimiter"] = "\t"
+    return said  # type: ignore[return-value]

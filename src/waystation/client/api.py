@@ -49,7 +49,6 @@ class ImportOptions(TypedDict, total=False):
     on_error: str
     max_errors: int | str | None
     dry_run: bool
-    priority: int
 
 
 class ExportOptions(TypedDict, total=False):
