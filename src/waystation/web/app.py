@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from waystation.web import current, guards, page, problems
-from waystation.web.api import asking, catalog, limits, outcome, probes, reference, stream, tasks, transfer, uploads
+from waystation.web.api import asking, catalog, limits, outcome, previews, probes, reference, stream, tasks, transfer, uploads
 from waystation.web.openapi import document
 from waystation.web.operations import Operation, Room
 from waystation.wiring import House
@@ -15,6 +15,7 @@ from waystation.wiring import House
 ROOMS: tuple[Room, ...] = (
     transfer.room,
     uploads.room,
+    previews.room,
     tasks.room,
     asking.room,
     outcome.room,

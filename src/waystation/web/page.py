@@ -8,10 +8,10 @@ from waystation import __version__
 from waystation.model import State
 from waystation.states import FINAL, MEANING
 from waystation.web import words
-from waystation.web.pages import download, home, kinds, live, many, one, system, upload
+from waystation.web.pages import download, home, kinds, live, many, one, preview, system, upload
 from waystation.web.pages.consequences import ASKS_FIRST, HINTS
 
-ROOMS = (home.room, one.room, many.room, upload.room, download.room, kinds.room, system.room)
+ROOMS = (home.room, one.room, many.room, upload.room, preview.room, download.room, kinds.room, system.room)
 
 PLACES = (
     ("Tasks", "/"),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from waystation.kinds.previewing import Preview as ImportLook
 from waystation.model import Batch, Column, Dataset, Event, KindInfo, Limit, Page, State, Task, UnfinishedUpload, Upload, Worker
 from waystation.progress import progress_of
 from waystation.states import FINAL, possible, task_status
@@ -410,6 +411,76 @@ class UploadOut(Shape):
     def url(id: UUID) -> str:
         """Its address."""
         return f"/uploads/{id}"
+
+
+class PreviewColumnOut(Shape):
+    """A column of a file, and what it becomes in the dataset."""
+
+    header: str = Field(description="Its name in the file.")
+    name: str
+    type: str
+    why: str
+    new: bool = Field(description="The dataset has no such column yet.")
+
+
+class PreviewReject(Shape):
+    """A row that would be refused, and why."""
+
+    line: int
+    column: str | None
+    value: str
+    reason: str
+
+
+class SwappedOut(Shape):
+    """Two columns that look exchanged."""
+
+    first: str
+    second: str
+    sentence: str
+
+
+class ImportPreview(Shape):
+    """What an import would make of a file."""
+
+    upload_id: str
+    name: str
+    size: int
+    source: dict[str, Any] = Field(description="How it is packed and encoded, and why it is taken so.")
+    delimiter: str
+    quote: str | None
+    columns: list[PreviewColumnOut]
+    missing: list[str] = Field(description="Columns of the dataset that the file does not have; they become null.")
+    rows: list[list[str]] = Field(description="The first rows, as they are in the file.")
+    checked: int = Field(description="So many rows at the beginning were checked.")
+    rejected: int = Field(description="So many of them would be rejected.")
+    whole: bool = Field(description="All rows were checked, not the first alone.")
+    rejects: list[PreviewReject] = Field(description="The first of those.")
+    warnings: list[str]
+    swapped: list[SwappedOut]
+    mended: dict[str, str] = Field(description="`columns` that take exchanged columns the other way round.")
+
+    @classmethod
+    def of(cls, found: ImportLook) -> ImportPreview:
+        """The preview as the API tells it."""
+        return cls(
+            upload_id=str(found.upload.id),
+            name=found.upload.name,
+            size=found.upload.size,
+            source=found.source,
+            delimiter=found.delimiter,
+            quote=found.quote,
+            columns=[PreviewColumnOut.model_validate(c) for c in found.columns],
+            missing=found.missing,
+            rows=found.rows,
+            checked=found.checked,
+            rejected=found.rejected,
+            whole=found.whole,
+            rejects=[PreviewReject.model_validate(r) for r in found.rejects],
+            warnings=found.warnings,
+            swapped=[SwappedOut.model_validate(s) for s in found.swapped],
+            mended=found.mended,
+        )
 
 
 class HealthOut(Shape):

@@ -12,6 +12,7 @@ from waystation.csvio.names import safe_names
 from waystation.model import Task
 from waystation.web import current
 from waystation.web.api.stream import streamed
+from waystation.web.pages import preview
 from waystation.web.pages.live import TaskView
 from waystation.web.shapes import TaskOut
 
@@ -56,13 +57,15 @@ def rejects(task: Task) -> tuple[list[str], list[RejectShown]]:
     ]
 
 
-def again(task: Task) -> str | None:
-    """Where the same can be asked for once more; a file has to be uploaded again."""
+def again(task: Task) -> tuple[str, str] | None:
+    """Where the same can be asked for once more, and what that is called; an imported file has to be uploaded again."""
+    if "upload" in task.params and task.params.get("dry_run"):
+        return "Import this file", preview.address(task.params)
     if "upload" in task.params:
-        return f"/upload?{urlencode({'dataset': task.dataset})}" if task.dataset else "/upload"
+        return "Upload another file into it", f"/upload?{urlencode({'dataset': task.dataset})}" if task.dataset else "/upload"
     if current.control().registry.find(task.kind) is None:
         return None
-    return f"/kinds/{task.kind}?{urlencode({'like': str(task.id)})}"
+    return "Start again with these settings", f"/kinds/{task.kind}?{urlencode({'like': str(task.id)})}"
 
 
 @room.get("/live/<task_id>")

@@ -1,13 +1,16 @@
-"""The page to upload a file from."""
+"""The page to upload a file from. With a script the file comes by tus, and goes on where a connection broke."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from contextlib import ExitStack
+from urllib.parse import urlencode
+
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from waystation.web import current
 from waystation.web.api.common import has_page
-from waystation.web.shapes import DatasetOut
+from waystation.web.intake import take
 
 room = Blueprint("upload", __name__)
 
@@ -16,4 +19,16 @@ room = Blueprint("upload", __name__)
 def upload() -> ResponseReturnValue:
     """Choose a file."""
     has_page()
-    return render_template("upload.html", datasets=[DatasetOut.of(d) for d in current.control().datasets()])
+    found = [d.name for d in current.control().datasets()]
+    return render_template("upload.html", datasets=found, dataset=request.args.get("dataset", ""))
+
+
+@room.post("/upload")
+def receive() -> ResponseReturnValue:
+    """Take the file of a form, and lead to the look at it."""
+    has_page()
+    with ExitStack() as stack:
+        writer, policies = take(request, current.control(), current.actor(), stack)
+        sent = writer.commit()
+    asked = f"?{urlencode({'dataset': policies.dataset})}" if policies.dataset else ""
+    return redirect(f"/uploads/{sent.id}/preview{asked}", 303)

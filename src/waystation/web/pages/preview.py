@@ -1,0 +1,99 @@
+"""A look at an uploaded file, with the options of its import, before anything runs; its address is the API's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from flask import Blueprint, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from waystation.control import Looker
+from waystation.errors import InvalidRequest, UploadNotFound, WaystationError
+from waystation.kinds.previewing import COMPARED, Preview, preview
+from waystation.kinds.request import ImportOptions, ImportParams
+from waystation.model import JsonValue
+from waystation.storage import datasets
+from waystation.web import current
+from waystation.web.api.common import has_page
+from waystation.web.inputs import body, query
+from waystation.web.pages import forms
+from waystation.web.policies import Policies
+from waystation.web.shapes import task_url
+
+room = Blueprint("preview_pages", __name__)
+SCHEMA = ImportOptions.model_json_schema()
+GROUPS = (
+    ("How the file is written", ("encoding", "delimiter", "quote", "escape", "header", "ragged")),
+    ("Columns and values", ("columns", "types", "dates", "thousands", "decimal", "nulls", "constraints")),
+    ("Rows that do not fit", ("on_error", "max_errors")),
+)
+ABOVE = ("mode", "dry_run")  # these stand apart from the groups
+
+
+def look(id: str, policies: Policies) -> Preview:
+    """What an import of the upload would make of it. Raises what its submission would."""
+    control = current.control()
+    kind = control.registry.get("import")
+    wanted = ImportParams.model_validate(kind.parse({"upload": id, **policies.params()}).model_dump())
+    with control.database.transaction() as connection:
+        looker = Looker(connection, control.files)
+        if kind.check_params is not None:
+            kind.check_params(looker, wanted)
+        dataset = looker.dataset(wanted.dataset)
+        rows = datasets.preview(connection, dataset, COMPARED) if dataset else []
+        names = [c.name for c in dataset.columns] if dataset else []
+        return preview(looker, wanted, {name: [row[at] or "" for row in rows] for at, name in enumerate(names)})
+
+
+def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
+    """The page; where the file can't be read as it was asked, its options and what is wrong with them."""
+    found = None
+    try:
+        found = look(id, query(Policies))
+    except UploadNotFound:
+        raise
+    except InvalidRequest as wrong:
+        error = error or wrong
+    typed = request.values.to_dict()
+    made = render_template(
+        "preview.html",
+        id=id,
+        found=found,
+        error=error,
+        dataset=typed.get("dataset", ""),
+        mode=typed.get("mode", "append"),
+        datasets=[d.name for d in current.control().datasets()],
+        groups=_groups(typed),
+        mended=f"?{urlencode({**typed, 'columns': json.dumps(found.mended)})}" if found and found.mended else None,
+    )
+    return make_response(made, error.status if error else 200)
+
+
+def _groups(typed: Mapping[str, str]) -> list[tuple[str, list[forms.Input], bool]]:
+    """The options in groups: the name of each, its fields, and whether something was said in it."""
+    fields = {f.name: f for f in forms.inputs(SCHEMA, typed, without=ABOVE)}
+    named = {name for _, names in GROUPS for name in names}
+    groups = [*GROUPS, ("More", tuple(name for name in fields if name not in named))]
+    made = [(title, [fields[name] for name in names if name in fields]) for title, names in groups]
+    return [(title, members, any(f.value for f in members)) for title, members in made if members]
+
+
+@room.post("/uploads/<id>/start")
+def start(id: str) -> ResponseReturnValue:
+    """Start the import, or the check of every row, with what was typed."""
+    has_page()
+    try:
+        policies = body(Policies)
+        task, _ = current.control().submit("import", {"upload": id, **policies.params()}, actor=current.actor())
+    except InvalidRequest as error:
+        return page(id, error)
+    return redirect(task_url(task), 303)
+
+
+def address(params: Mapping[str, JsonValue]) -> str:
+    """The page for an import with these parameters."""
+    said = {n: v for n, v in params.items() if n not in ("upload", "dry_run") and v not in (None, {}, [])}
+    texts = {n: v if isinstance(v, str) else json.dumps(v) for n, v in said.items()}
+    return f"/uploads/{params['upload']}/preview?{urlencode(texts)}"
