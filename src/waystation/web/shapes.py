@@ -456,9 +456,7 @@ class ImportPreview(Shape):
     rejected: int = Field(description="So many of them would be rejected.")
     whole: bool = Field(description="All rows were checked, not the first alone.")
     rejects: list[PreviewReject] = Field(description="The first of those.")
-    warnings: list[str]
     swapped: list[SwappedOut]
-    mended: dict[str, str] = Field(description="`columns` that take exchanged columns the other way round.")
 
     @classmethod
     def of(cls, found: ImportLook) -> ImportPreview:
@@ -477,9 +475,7 @@ class ImportPreview(Shape):
             rejected=found.rejected,
             whole=found.whole,
             rejects=[PreviewReject.model_validate(r) for r in found.rejects],
-            warnings=found.warnings,
             swapped=[SwappedOut.model_validate(s) for s in found.swapped],
-            mended=found.mended,
         )
 
 

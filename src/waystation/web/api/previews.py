@@ -15,10 +15,9 @@ from waystation.errors import (
     UploadUnfinished,
 )
 from waystation.web.api.common import has_page, json_of
-from waystation.web.inputs import query
+from waystation.web.inputs import Policies, query
 from waystation.web.operations import Answer, Room
 from waystation.web.pages import preview as page
-from waystation.web.policies import Policies
 from waystation.web.problems import prefers_page
 from waystation.web.shapes import ImportPreview
 
@@ -42,7 +41,7 @@ room = Room("previews", __name__)
         UnknownColumn,
     ),
 )
-def preview(id: str) -> ResponseReturnValue:
+def look_at(id: str) -> ResponseReturnValue:
     """What an import with these options would make of the file, without importing anything: how it is written, its columns
     with their types and why, its first rows, how many of those would be rejected, and columns that look exchanged when they
     are held against the dataset. A browser gets a page from which the import is started."""

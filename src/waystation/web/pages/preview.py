@@ -11,25 +11,24 @@ from flask.typing import ResponseReturnValue
 
 from waystation.control import Looker
 from waystation.errors import InvalidRequest, UploadNotFound, WaystationError
+from waystation.kinds.import_csv import ImportParams
 from waystation.kinds.previewing import COMPARED, Preview, preview
-from waystation.kinds.request import ImportOptions, ImportParams
 from waystation.model import JsonValue
 from waystation.storage import datasets
 from waystation.web import current
 from waystation.web.api.common import has_page
-from waystation.web.inputs import body, query
+from waystation.web.inputs import Policies, body, query
 from waystation.web.pages import forms
-from waystation.web.policies import Policies
 from waystation.web.shapes import task_url
 
 room = Blueprint("preview_pages", __name__)
-SCHEMA = ImportOptions.model_json_schema()
+SCHEMA = ImportParams.model_json_schema()
 GROUPS = (
     ("How the file is written", ("encoding", "delimiter", "quote", "escape", "header", "ragged")),
     ("Columns and values", ("columns", "types", "dates", "thousands", "decimal", "nulls", "constraints")),
     ("Rows that do not fit", ("on_error", "max_errors")),
 )
-ABOVE = ("mode", "dry_run")  # these stand apart from the groups
+ABOVE = ("upload", "dataset", "dry_run")  # these stand apart from the groups
 
 
 def look(id: str, policies: Policies) -> Preview:
@@ -63,10 +62,8 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
         found=found,
         error=error,
         dataset=typed.get("dataset", ""),
-        mode=typed.get("mode", "append"),
         datasets=[d.name for d in current.control().datasets()],
         groups=_groups(typed),
-        mended=f"?{urlencode({**typed, 'columns': json.dumps(found.mended)})}" if found and found.mended else None,
     )
     return make_response(made, error.status if error else 200)
 
