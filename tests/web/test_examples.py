@@ -23,6 +23,7 @@ from waystation.web.app import operations
 from waystation.web.examples import FILE, SAMPLE, TASK, UPLOAD, example_of
 from waystation.web.operations import Operation
 from waystation.web.snippets import HOST, curl, httpie
+from waystation.web.tus import BODY
 
 OPERATIONS = operations()
 NAMES = [f"{op.method} {op.path}" for op in OPERATIONS]
@@ -83,7 +84,8 @@ def real(client: FlaskClient, op: Operation, path: str, there: dict[str, str]) -
     task = "export" if path.endswith("/result") else "long" if op.path.endswith("/<verb>") else "import"
     if UPLOAD in path:
         example = next(o for o in OPERATIONS if (o.method, o.path) == ("POST", "/uploads"))
-        announced = client.post("/uploads", headers=example_of(example).headers)
+        whole = {"data": SAMPLE, "content_type": BODY} if op.path.endswith("/preview") else {}  # only what is here can be seen
+        announced = client.post("/uploads", headers=example_of(example).headers, **whole)
         path = path.replace(UPLOAD, announced.get_json()["upload_id"])
     return path.replace(TASK, there[task])
 

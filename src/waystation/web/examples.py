@@ -54,6 +54,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("PATCH", "/uploads/<upload_id>"): Example(headers={**_TUS, "Upload-Offset": "0"}, file=BODY),
     ("DELETE", "/uploads/<upload_id>"): Example(headers=_TUS),
     ("POST", "/uploads/<upload_id>"): Example(headers={**_TUS, "X-HTTP-Method-Override": "DELETE"}),
+    ("GET", "/uploads/<upload_id>/preview"): Example(query={"dataset": "people"}),
     ("GET", "/tasks/"): Example(query={"kind": "import", "status": "succeeded", "limit": "20"}),
     ("GET", "/tasks/<task_id>"): Example(query={"wait": "30"}),
     ("POST", "/tasks/<task_id>/<verb>"): Example(body={"reason": "the others first"}),

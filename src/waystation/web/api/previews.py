@@ -26,7 +26,7 @@ room = Room("previews", __name__)
 
 @room.operation(
     "GET",
-    "/uploads/<id>/preview",
+    "/uploads/<upload_id>/preview",
     "Look at a file before its import",
     Answer(200, "What an import would make of it.", ImportPreview),
     query=Policies,
@@ -41,11 +41,11 @@ room = Room("previews", __name__)
         UnknownColumn,
     ),
 )
-def look_at(id: str) -> ResponseReturnValue:
+def look_at(upload_id: str) -> ResponseReturnValue:
     """What an import with these options would make of the file, without importing anything: how it is written, its columns
     with their types and why, its first rows, how many of those would be rejected, and columns that look exchanged when they
     are held against the dataset. A browser gets a page from which the import is started."""
     has_page()
     if prefers_page():
-        return page.page(id)
-    return json_of(ImportPreview.of(page.look(id, query(Policies))))
+        return page.page(upload_id)
+    return json_of(ImportPreview.of(page.look(upload_id, query(Policies))))
