@@ -37,7 +37,12 @@ def test_exchanged_columns_are_pointed_out(client: FlaskClient) -> None:
     look = uploaded(client, header.replace(b"name,age", b"age,name") + b"\n" + rest)
     said = client.get(f"{look}?dataset=folk").get_json()
     assert [{s["first"], s["second"]} for s in said["swapped"]] == [{"name", "age"}]
-    assert "look exchanged" in client.get(f"{look}?dataset=folk", headers=BROWSER).get_data(as_text=True)
+    page = client.get(f"{look}?dataset=folk", headers=BROWSER).get_data(as_text=True)
+    assert "look exchanged" in page
+    other = next(part.split('"')[0] for part in page.split('href="') if "columns=" in part)
+    mended = client.get(other.replace("&amp;", "&")).get_json()
+    assert (mended["swapped"], [c["name"] for c in mended["columns"]][:2]) == ([], ["name", "age"])
+    assert mended["rows"] == said["rows"]
 
 
 def test_a_check_of_every_row_leaves_the_file_to_be_imported(client: FlaskClient) -> None:
@@ -59,4 +64,4 @@ def test_what_can_not_be_read_is_said_beside_the_options(client: FlaskClient) ->
     assert "HTML" in response.get_data(as_text=True)
     assert 'name="delimiter"' in response.get_data(as_text=True)
     problem(client.get(look), 422, "not-csv")
-    problem(client.get(f"{look}?delimiter=abc"), 422, "invalid-params")
+    problem(client.get(f"{look}?delimiter=abc"), 422, "invalid-request")

@@ -15,8 +15,8 @@ from waystation.csvio.rejects import Reject
 from waystation.csvio.sniff import HEAD_BYTES, Sniffed, sniff
 from waystation.csvio.spool import beginning, survey, told
 from waystation.csvio.swapped import Swapped, swapped
-from waystation.kinds.columns import plans_of
-from waystation.kinds.import_csv import ImportParams, choose_types
+from waystation.kinds.columns import doubts, plans_of, settle
+from waystation.kinds.request import ImportParams
 from waystation.model import Upload
 from waystation.sdk import Look
 
@@ -55,9 +55,18 @@ class Preview:
     checked: int
     rejected: int
     rejects: list[Reject]
+    warnings: list[str]
     swapped: list[Swapped]
     whole: bool = False  # the whole file was checked, not its beginning alone
     renamed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mended(self) -> dict[str, str]:
+        """`columns` of a request that takes the exchanged columns the other way round; empty if none look so."""
+        if not self.swapped:
+            return {}
+        other = {s.first: s.second for s in self.swapped} | {s.second: s.first for s in self.swapped}
+        return {c.header: other.get(c.name, c.name) for c in self.columns}
 
 
 def preview(look: Look, params: ImportParams, known_rows: Mapping[str, Sequence[str]]) -> Preview:
@@ -69,9 +78,9 @@ def preview(look: Look, params: ImportParams, known_rows: Mapping[str, Sequence[
     with look.open_upload(params.upload) as packed:
         found = survey(packed, encoding=params.encoding)
         source = packed if found.direct else beginning(packed, params.encoding)
-        sniffed = sniff(source, delimiter=params.delimiter)
-        inferred = infer(source, sniffed)
-        columns = choose_types(sniffed, inferred, dataset, params.types)
+        sniffed = sniff(source, **params.written)
+        inferred = infer(source, sniffed, form=params.form, dates=params.dates, ragged=params.ragged)
+        columns = settle(params, sniffed, inferred, dataset)
         begin = sniffed.data_offset
         chunk = read_chunk(source, begin, sniffed.dialect, target_bytes=SAMPLE, line=sniffed.data_line)
         size = source.seek(0, 2)
@@ -80,11 +89,12 @@ def preview(look: Look, params: ImportParams, known_rows: Mapping[str, Sequence[
     made = encode(
         data,
         sniffed.dialect,
-        plans_of(columns),
+        plans_of(columns, params),
         width=len(sniffed.header),
         batch=0,
         first_record=1,
         first_line=sniffed.data_line,
+        ragged="trim" if sniffed.trailing and params.ragged == "reject" else params.ragged,
     )
     own = [c.name for c in dataset.columns] if dataset else []
     shown = [
@@ -110,6 +120,7 @@ def preview(look: Look, params: ImportParams, known_rows: Mapping[str, Sequence[
         checked=made.records,
         rejected=made.rows_bad,
         rejects=list(made.rejects[:SHOWN_REJECTS]),
+        warnings=doubts(sniffed, columns, params),
         swapped=swapped(values, known_rows),
         whole=found.direct and begin + len(data) >= size,
         renamed=sniffed.renamed,

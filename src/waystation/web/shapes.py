@@ -456,7 +456,9 @@ class ImportPreview(Shape):
     rejected: int = Field(description="So many of them would be rejected.")
     whole: bool = Field(description="All rows were checked, not the first alone.")
     rejects: list[PreviewReject] = Field(description="The first of those.")
+    warnings: list[str] = Field(description="What is odd about the file, though it can be imported.")
     swapped: list[SwappedOut]
+    mended: dict[str, str] = Field(description="`columns` of an import that takes exchanged columns the other way round.")
 
     @classmethod
     def of(cls, found: ImportLook) -> ImportPreview:
@@ -475,7 +477,9 @@ class ImportPreview(Shape):
             rejected=found.rejected,
             whole=found.whole,
             rejects=[PreviewReject.model_validate(r) for r in found.rejects],
+            warnings=found.warnings,
             swapped=[SwappedOut.model_validate(s) for s in found.swapped],
+            mended=found.mended,
         )
 
 

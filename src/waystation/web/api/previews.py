@@ -15,9 +15,10 @@ from waystation.errors import (
     UploadUnfinished,
 )
 from waystation.web.api.common import has_page, json_of
-from waystation.web.inputs import Policies, query
+from waystation.web.inputs import query
 from waystation.web.operations import Answer, Room
 from waystation.web.pages import preview as page
+from waystation.web.policies import Policies
 from waystation.web.problems import prefers_page
 from waystation.web.shapes import ImportPreview
 

@@ -11,14 +11,15 @@ from flask.typing import ResponseReturnValue
 
 from waystation.control import Looker
 from waystation.errors import InvalidRequest, UploadNotFound, WaystationError
-from waystation.kinds.import_csv import ImportParams
 from waystation.kinds.previewing import COMPARED, Preview, preview
+from waystation.kinds.request import ImportParams
 from waystation.model import JsonValue
 from waystation.storage import datasets
 from waystation.web import current
 from waystation.web.api.common import has_page
-from waystation.web.inputs import Policies, body, query
+from waystation.web.inputs import body, query
 from waystation.web.pages import forms
+from waystation.web.policies import Policies
 from waystation.web.shapes import task_url
 
 room = Blueprint("preview_pages", __name__)
@@ -64,6 +65,7 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
         dataset=typed.get("dataset", ""),
         datasets=[d.name for d in current.control().datasets()],
         groups=_groups(typed),
+        mended=address({**typed, "upload": id, "columns": found.mended}) if found and found.mended else None,
     )
     return make_response(made, error.status if error else 200)
 
@@ -91,6 +93,7 @@ def start(id: str) -> ResponseReturnValue:
 
 def address(params: Mapping[str, JsonValue]) -> str:
     """The page for an import with these parameters."""
-    said = {n: v for n, v in params.items() if n not in ("upload", "dry_run") and v not in (None, {}, [])}
+    usual = {name: field.get("default") for name, field in SCHEMA["properties"].items()}
+    said = {n: v for n, v in params.items() if n not in ("upload", "dry_run") and v not in (None, {}, [], usual.get(n))}
     texts = {n: v if isinstance(v, str) else json.dumps(v) for n, v in said.items()}
     return f"/uploads/{params['upload']}/preview?{urlencode(texts)}"
