@@ -34,7 +34,8 @@ def test_every_command_has_an_example_and_shows_it() -> None:
 @pytest.mark.parametrize(("name", "line"), LINES, ids=[line for _, line in LINES])
 def test_each_example_can_be_read(name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("people.csv").write_text("a\n1\n")
+    for file in ("people.csv", "teams.csv"):
+        Path(file).write_text("a\n1\n")
     said, *arguments = shlex.split(line)
     assert said == name
     with cli.commands[name].make_context(name, arguments):
