@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Two files at a time: each file's tests share servers, and most of their time is waiting for processes.
-TESTS  ?= --numprocesses 2 --dist loadfile
+# Three files at a time, also on two cores: each file's tests share servers, and most of their time is waiting for processes.
+TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check docs bench fuzz-csv sanitize bench-control crash tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
