@@ -335,6 +335,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--quick", action="store_true", help="fewer samples, smaller tables")
+    parser.add_argument("--only", action="append", default=[], help="a part by its name in the code, such as pauses")
     asked = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="ws-bench-"))
     settings = Settings.from_env({}, home=home, log="error", kinds=("tests.kinds",), slots=2)
@@ -347,11 +348,14 @@ def main() -> None:
             worker = launch_worker(house)
             bench = Bench(house, asked.rows, asked.quick)
             try:
-                for part in (bench.submits, bench.pauses, bench.costs, bench.stops_and_undos, bench.terminates):
-                    bench.tell(part)
-                with web(house.settings) as url:
-                    bench.tell(partial(bench.streams, url))
-                    bench.tell(partial(bench.lists, url))
+                parts = (bench.submits, bench.pauses, bench.costs, bench.stops_and_undos, bench.terminates)
+                for part in parts:
+                    if not asked.only or part.__name__ in asked.only:
+                        bench.tell(part)
+                for served in (bench.streams, bench.lists):
+                    if not asked.only or served.__name__ in asked.only:
+                        with web(house.settings) as url:
+                            bench.tell(partial(served, url))
             finally:
                 worker.send_signal(signal.SIGTERM)
                 worker.wait(timeout=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from types import TracebackType
 
@@ -24,8 +24,10 @@ class Streams:
     what is in: whoever goes on from a checkpoint asks it first. Use as a context manager.
     """
 
-    def __init__(self, lane: Callable[[], Lane], batch: BatchWriter) -> None:
-        self._streams = [_Stream(lane(), batch, part) for part in batch.parts]
+    def __init__(self, lane: Callable[[], Lane], batch: BatchWriter, *, indexed: Sequence[int] = ()) -> None:
+        """`indexed`: what `indexed` said when the checkpoint was made from which this goes on."""
+        known = list(indexed) or [0] * len(batch.parts)
+        self._streams = [_Stream(lane(), batch, part, at) for part, at in zip(batch.parts, known, strict=True)]
         self._turn = 0
         self._put: deque[tuple[LedgerRow, Future[float] | None]] = deque()
 
@@ -54,6 +56,11 @@ class Streams:
             found.append((row, done.result() if done else 0.0))
         return found
 
+    @property
+    def indexed(self) -> list[int]:
+        """For each part, up to which page its index knows the rows: for the cursor, lest all be left to the end."""
+        return [stream.indexed for stream in self._streams]
+
     def finish(self) -> None:
         """All chunks are settled: let the indexes know the rows that they do not know yet."""
         for done in [stream.finish() for stream in self._streams]:
@@ -70,16 +77,19 @@ class Streams:
 class _Stream:
     """A lane and the part that it alone fills, so that rows lie there nearly in the order of the file."""
 
-    def __init__(self, lane: Lane, batch: BatchWriter, part: Part) -> None:
+    def __init__(self, lane: Lane, batch: BatchWriter, part: Part, indexed: int) -> None:
         self.lane, self.part = lane, part
         self._batch = batch
         self._last: Future[float] | None = None
         self._sizes: deque[int] = deque(maxlen=2)  # pages of the part before the last chunks
-        self._summarized: int | None = None  # up to which page
+        self.indexed = indexed  # up to this page, in what is committed
+        self._summarized = indexed  # and with what is under way
 
     def begin(self, row: LedgerRow, data: bytes, rejects: bytes, binary: bool) -> Future[float]:
         if self._last is not None:
             wait([self._last])
+            if self._last.exception() is None:
+                self.indexed = self._summarized
 
         def fill(db: Connection) -> float:
             began = time.monotonic()
@@ -93,8 +103,6 @@ class _Stream:
     def _summarize(self, db: Connection) -> None:
         """Pages that were full two chunks ago: few rows come into them any more (PostgreSQL fills holes later, too)."""
         pages = staging.pages(db, self.part)
-        if self._summarized is None:
-            self._summarized = pages // SUMMARIZED * SUMMARIZED
         full = self._sizes[0] // SUMMARIZED * SUMMARIZED if len(self._sizes) == 2 else 0
         if full > self._summarized:
             staging.summarize(db, self.part, first=self._summarized, end=full)
