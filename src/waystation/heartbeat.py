@@ -27,7 +27,7 @@ def exit_process() -> None:
 
 
 class Heartbeat:
-    """Renews the lease of one attempt between its checkpoints.
+    """Renews the lease of one attempt between its checkpoints, where none comes for a whole interval.
 
     When the lease is gone it waits a second; an attempt that still runs then is ended with its process, because it may hang
     in code that never yields. `leaving` is set by the attempt when it gives the lease up itself.
@@ -80,11 +80,13 @@ class Heartbeat:
     def _beat(self) -> None:
         connection: Connection | None = None
         try:
+            pause = self._settings.heartbeat
             while True:
-                self._wake.wait(self._settings.heartbeat)
+                woken = self._wake.wait(pause)
                 self._wake.clear()
                 if self._over.is_set():
                     return
+                pause = self._settings.heartbeat
                 if self.leaving:
                     continue
                 try:
@@ -92,6 +94,9 @@ class Heartbeat:
                         self._on_overdue()
                         self._end_process("a step took too long and goes on")
                         return
+                    if not woken and (early := self._lease.due_in()) > 0:  # a checkpoint has just been a sign of life
+                        pause = early
+                        continue
                     if connection is None:
                         connection = self._database.connect(attempt_name(self._task, self._attempt), autocommit=True)
                     before, length = time.monotonic(), self._lease.length

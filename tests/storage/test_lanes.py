@@ -14,7 +14,7 @@ import pytest
 from tests.support import wait_until
 from waystation import states
 from waystation.errors import LeaseLost, WrongKind
-from waystation.model import State, Task
+from waystation.model import State, Task, Verb
 from waystation.sdk.lanes import Lane
 from waystation.storage import tasks
 from waystation.storage.db import Connection, attempt_name
@@ -78,6 +78,17 @@ def test_a_lane_commits_while_its_attempt_holds_the_task(house: House, lane: Lan
     assert written(house) == 1
 
 
+def test_a_lane_hears_of_a_wish_as_it_commits(house: House, held: Task, lane: Lane) -> None:
+    lane.start(write).result()
+    assert not lane.asked
+    house.control.act(Verb.PAUSE, held.id, actor="ann")
+    lane.start(write).result()
+    assert lane.asked
+    house.control.act(Verb.RESUME, held.id, actor="ann")
+    lane.start(write).result()
+    assert not lane.asked
+
+
 def test_a_lane_of_a_lost_attempt_commits_nothing(house: House, held: Task, lane: Lane) -> None:
     """Its connection works as ever: it is the row that says no."""
     lane.start(lambda db: None).result()
@@ -107,7 +118,7 @@ def test_who_takes_a_task_waits_for_the_lane_that_is_about_to_commit(house: Hous
 
     with house.database.connect("ws:lane") as db:
         write(db)
-        assert tasks.fence(db, held.id, held.attempt, held.state)
+        assert tasks.fence(db, held.id, held.attempt, held.state) is False
         thread = threading.Thread(target=take)
         thread.start()
         try:

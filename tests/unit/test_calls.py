@@ -211,6 +211,15 @@ def test_a_call_needs_a_lease_that_is_sure_for_long_enough() -> None:
     lease.need(10.0)
 
 
+def test_a_lease_is_due_again_an_interval_after_its_last_renewal() -> None:
+    lease = Lease(4.0, 1.0)
+    assert lease.due_in() <= 0
+    asked = time.monotonic()
+    lease.renewed(asked, 4.0)
+    lease.renewed(asked - 0.5, 4.0)
+    assert 0 < lease.due_in() <= asked + 1.0 - time.monotonic() + 0.1
+
+
 def test_a_lease_that_is_lost_or_not_renewed_begins_no_call() -> None:
     lease = Lease(4.0, 1.0)
     lease.renewed(time.monotonic(), 4.0)

@@ -58,7 +58,7 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
             "columns": [c.as_json() for c in chosen],
             "known": [c.as_json() for c in dataset.columns],
             "by": date_column(dataset, params),
-            "stretch": 2 * ctx.chunk_rows,  # kept: settings may change before the end, and the file must not
+            "stretch": ctx.chunk_rows,  # kept: settings may change before the end, and the file must not
             "page": min(ctx.chunk_rows, PAGE),
             "total": listing.rows,
             "rows": 0,

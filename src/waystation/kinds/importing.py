@@ -14,8 +14,8 @@ from waystation.kinds.planning import Place, Plan, Rules
 from waystation.sdk import Checkpoint, Context
 from waystation.sdk.streams import Streams
 
-STEP = 0.2  # seconds from one checkpoint to the next
-CHUNKS = 2  # of a step, if its rows are what ends it
+STEP = 0.2  # seconds from one checkpoint to the next, unless somebody asks something
+CHUNKS = 4  # of a step, if its rows are what ends it
 LARGE = 4 * 2**20  # bytes of a file that is worth more than one stream
 STREAMS = 2
 
@@ -75,8 +75,8 @@ def load(
             for row, seconds in streams.settled(wait_for_all=not more):
                 place = place.after(row)
                 plan.learn(row, seconds)
-            now = time.monotonic()
-            if place != kept and (not more or now - kept_at >= STEP or place.record - kept.record >= ctx.chunk_rows):
+            due = streams.asked or time.monotonic() - kept_at >= STEP or place.record - kept.record >= ctx.chunk_rows
+            if place != kept and (due or not more):
                 yield _checkpoint(ctx, cursor, place, size, streams.indexed)
                 kept, kept_at = place, time.monotonic()
         if stopped is not None:

@@ -46,7 +46,7 @@ class Context:
         known_files: dict[str, JsonValue],
         effects: Effects,
         retry: Retry | None = None,
-        chunk_rows: int = 100_000,
+        chunk_rows: int = 200_000,
         unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
         connect: Callable[[], Connection] | None = None,
     ) -> None:

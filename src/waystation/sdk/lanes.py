@@ -34,6 +34,7 @@ class Lane:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{task}")
         self._under_way: Future[Any] | None = None
         self.lost = False  # its connection broke: what it did last may or may not be committed
+        self.asked = False  # somebody had a wish for the task at the last commit: a yield is due
         self.control_seconds = 0.0  # spent in making sure that the task is still held
 
     def start(self, work: Callable[[Connection], T]) -> Future[T]:
@@ -52,8 +53,10 @@ class Lane:
                 self._db.autocommit = False
             made = work(self._db)
             before = time.monotonic()
-            if not tasks.fence(self._db, *self._holder):
+            asked = tasks.fence(self._db, *self._holder)
+            if asked is None:
                 raise LeaseLost
+            self.asked = asked
             self.control_seconds += time.monotonic() - before
             self._db.commit()
             return made

@@ -21,6 +21,7 @@ class Lease:
         self._every = every
         self._beat = beat
         self._until = 0.0  # before the first renewal nothing is known
+        self._asked = -every  # when the last renewal was asked for
         self._over = False
         self._changed = threading.Condition()
 
@@ -35,7 +36,12 @@ class Lease:
         """The database has renewed it: it was asked at this monotonic time, so it holds at least `length` from then."""
         with self._changed:
             self._until = max(self._until, asked + length)
+            self._asked = max(self._asked, asked)
             self._changed.notify_all()
+
+    def due_in(self) -> float:
+        """Seconds until it should be renewed again; 0 or less when that is due."""
+        return self._asked + self._every - time.monotonic()
 
     def lost(self) -> None:
         """It is another's, or it was given up."""

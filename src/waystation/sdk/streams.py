@@ -57,6 +57,11 @@ class Streams:
         return found
 
     @property
+    def asked(self) -> bool:
+        """Whether somebody wishes something of the task: what is asked is obeyed at a yield, so yield soon."""
+        return any(stream.lane.asked for stream in self._streams)
+
+    @property
     def indexed(self) -> list[int]:
         """For each part, up to which page its index knows the rows: for the cursor, lest all be left to the end."""
         return [stream.indexed for stream in self._streams]

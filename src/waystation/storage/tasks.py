@@ -220,9 +220,13 @@ def beat(connection: Connection, id: UUID, attempt: int, lease: float) -> bool:
     return one(connection, SQL["beat"], id=id, attempt=attempt, lease=lease) is not None
 
 
-def fence(connection: Connection, id: UUID, attempt: int, state: State) -> bool:
-    """Whether the attempt holds its task; if so, nobody can take it before this transaction ends. To be asked last in it."""
-    return one(connection, SQL["fence"], id=id, attempt=attempt, state=state) is not None
+def fence(connection: Connection, id: UUID, attempt: int, state: State) -> bool | None:
+    """Keep the task for this attempt until this transaction ends; to be asked last in it.
+
+    None if the attempt does not hold it any more, else whether somebody asks something of it (a wish).
+    """
+    row = one(connection, SQL["fence"], id=id, attempt=attempt, state=state)
+    return None if row is None else bool(row["asked"])
 
 
 @dataclass(slots=True)

@@ -112,10 +112,10 @@ UPDATE tasks SET lease_until = clock_timestamp() + make_interval(secs => %(lease
 WHERE id = %(id)s AND attempt = %(attempt)s AND lease_until IS NOT NULL
 RETURNING attempt
 
--- Whether an attempt holds its task, and nobody takes it before this transaction ends: what a lane says last before it commits.
--- A weaker lock (FOR KEY SHARE, or a foreign key's) would let the row's holder change meanwhile.
+-- That an attempt holds its task, and nobody takes it before this transaction ends: what a lane says last before it commits.
+-- It tells whether somebody asks something of the task, so that a long step can yield early. A weaker lock (FOR KEY SHARE, or a foreign key's) would let the row's holder change meanwhile.
 -- name: fence
-SELECT true AS held FROM tasks
+SELECT wish IS NOT NULL AS asked FROM tasks
 WHERE id = %(id)s AND attempt = %(attempt)s AND state = %(state)s AND lease_until IS NOT NULL FOR SHARE
 
 -- The holder's one write: checkpoint, renewal of the lease and, where the wish or the end asks for it, the next state.
