@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench fuzz-csv sanitize bench-control crash tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv sanitize bench-control crash tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,15 @@ docs: $(READY) ## write anew the pages of docs/ that are made from code
 
 bench: $(READY) ## peak memory of web and worker for a 100 MB and a 1 GB import (minutes, 4 GB of disk)
 	@$(BIN)/python benchmarks/memory.py
+
+# The extra is put on top of what `setup` made, by whichever of the two made it.
+$(VENV)/.bench: $(READY)
+	@{ command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python -e '.[bench]'; } \
+	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+bench-csv: $(VENV)/.bench ## imports and exports beside psql, pandas, Django and row by row (an hour; OPTIONS=--quick: minutes)
+	@$(BIN)/python -m benchmarks.csv_speed $(OPTIONS)
 
 fuzz-csv: $(READY) ## the differential tests of CSV with many examples each, counted: against csv, PostgreSQL, each other (EXAMPLES=)
 	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/unit/csvio
