@@ -182,6 +182,10 @@ class Looker:
         """A dataset, if it is there."""
         return datasets.get(self._connection, name)
 
+    def same_file(self, upload: UUID, dataset: str) -> Task | None:
+        """The latest task that put the same bytes into the dataset, or is about to; the next who asks waits for our commit."""
+        return tasks.with_same_file(self._connection, self.upload(upload).sha256, dataset)
+
 
 class Control:
     """Submit, list, show and the verbs. Safe to use from several threads; one for each process."""
@@ -214,7 +218,12 @@ class Control:
             if idempotency_key is not None and (seen := tasks.by_key(connection, idempotency_key)):
                 return self._same(seen, asked), False
             if known.check_params is not None:
-                known.check_params(Looker(connection, self.files), model)
+                try:
+                    known.check_params(Looker(connection, self.files), model)
+                except WaystationError:
+                    if idempotency_key is None or not (seen := tasks.by_key(connection, idempotency_key)):
+                        raise
+                    return self._same(seen, asked), False  # what is in the way is what the same request made a moment ago
             unique_key = known.unique_key(model)
             with _one_at_a_time(connection, kind, unique_key):
                 made = tasks.insert(

@@ -291,6 +291,13 @@ class AlreadyUnderWay(WaystationError):
     remedy = "Wait for the task that is named, or stop it; then ask again."
 
 
+class DuplicateFile(WaystationError):
+    """The same file is in this dataset already, or is being imported into it."""
+
+    code, status, exit_code = "duplicate-file", 409, 4
+    remedy = "If its rows are wanted once more, say allow_duplicate=true (--allow-duplicate); else there is nothing to do."
+
+
 class SchemaConflict(WaystationError):
     """A column of the file has another type than the dataset's column of that name."""
 

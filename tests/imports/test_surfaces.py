@@ -77,6 +77,7 @@ SAME: list[tuple[tuple[str, ...], dict[str, str], dict[str, Any]]] = [
     (("--max-errors", "1%"), {"max_errors": "1%"}, {"max_errors": "1%"}),
     (("--max-errors", "none"), {"max_errors": "null"}, {"max_errors": None}),
     (("--dry-run",), {"dry_run": "true"}, {"dry_run": True}),
+    (("--allow-duplicate",), {"allow_duplicate": "true"}, {"allow_duplicate": True}),
 ]
 
 

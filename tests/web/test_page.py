@@ -86,7 +86,8 @@ def test_the_buttons_are_the_verbs_that_are_possible(client: FlaskClient) -> Non
 def test_a_form_never_leads_to_another_site(client: FlaskClient) -> None:
     for referer in ("https://elsewhere.example/x", "http://localhost//elsewhere.example", "", "http://localhost:99/x"):
         headers = {**BROWSER, "Referer": referer}
-        response = client.post("/tasks/upload", data={"file": (io.BytesIO(PEOPLE), "p.csv"), "dataset": "led"}, headers=headers)
+        fields = {"file": (io.BytesIO(PEOPLE), "p.csv"), "dataset": "led", "allow_duplicate": "true"}
+        response = client.post("/tasks/upload", data=fields, headers=headers)
         assert response.status_code == 303
         assert re.fullmatch(r"/tasks/[0-9a-f-]{36}", response.headers["Location"])
 

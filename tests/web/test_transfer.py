@@ -32,9 +32,9 @@ def test_an_upload_is_accepted_with_its_address_and_ends_with_its_rows(client: F
 
 def test_fields_may_come_before_or_after_the_file(client: FlaskClient) -> None:
     for order in (("dataset", "file"), ("file", "dataset")):
-        parts = {"dataset": "ordered", "file": (io.BytesIO(PEOPLE), "x.csv")}
+        parts = {"dataset": f"{order[0]}_first", "file": (io.BytesIO(PEOPLE), "x.csv")}
         response = client.post("/tasks/upload", data={name: parts[name] for name in order})
-        assert response.get_json()["dataset"] == "ordered"
+        assert response.get_json()["dataset"] == f"{order[0]}_first"
 
 
 def test_a_raw_body_is_an_upload_too(client: FlaskClient, town: House) -> None:
@@ -67,7 +67,7 @@ def test_policies_reach_the_import(client: FlaskClient) -> None:
 
 
 def test_blank_form_fields_are_as_if_they_had_not_been_sent(client: FlaskClient) -> None:
-    task = send(client, PEOPLE, dataset="", delimiter="", on_error="", max_errors="").get_json()
+    task = send(client, PEOPLE + b"dan,1,2018-01-01\n", dataset="", delimiter="", on_error="", max_errors="").get_json()
     assert (task["dataset"], task["params"]["max_errors"]) == ("data", 10_000)
 
 

@@ -121,6 +121,7 @@ OPTIONS = (
     _choice("on_error", "reject", "abort"),
     click.option("--max-errors", metavar="NUMBER|SHARE%", callback=_budget, help=_told("max_errors")),
     click.option("--dry-run", is_flag=True, help=_told("dry_run")),
+    click.option("--allow-duplicate", is_flag=True, help=_told("allow_duplicate")),
 )
 
 
@@ -136,7 +137,8 @@ def asked(no_header: bool, **given: Any) -> ImportOptions:
     if no_header and given["header"]:
         raise click.UsageError("--no-header and --header do not go together: --header names the columns of a file without one.")
     given["header"] = False if no_header else given["header"]
-    given["dry_run"] = given["dry_run"] or None
+    for flag in ("dry_run", "allow_duplicate"):
+        given[flag] = given[flag] or None
     given["nulls"] = list(given["nulls"]) or None
     said = {k: v for k, v in given.items() if v is not None}
     for option in ("quote", "escape", "max_errors"):

@@ -49,6 +49,7 @@ class ImportOptions(TypedDict, total=False):
     on_error: str
     max_errors: int | str | None
     dry_run: bool
+    allow_duplicate: bool
 
 
 class ExportOptions(TypedDict, total=False):

@@ -10,6 +10,7 @@ from waystation.csvio.sniff import sniff
 from waystation.csvio.spool import beginning
 from waystation.errors import InvalidName
 from waystation.kinds.columns import doubts, plans_of, settle
+from waystation.kinds.duplicates import refuse_twice
 from waystation.kinds.importing import counts, load, parts_for
 from waystation.kinds.request import ImportParams
 from waystation.kinds.unpacking import Origin, unpack
@@ -84,6 +85,7 @@ def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin,
         mode="dry_run" if params.dry_run else params.mode,
         header=sniffed.header,
         parts=parts_for(size),
+        sha256=ctx.upload(params.upload).sha256,
     )
     return {
         "origin": origin,
@@ -104,12 +106,14 @@ def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin,
 
 @import_csv.check
 def check(look: Look, params: ImportParams) -> None:
-    """Refuse at once what can't become rows: a bad name, a file that is no CSV, what is asked of columns that are not there."""
+    """Refuse at once what can't become rows: a bad name, a file that is no CSV, what is asked of columns that are not there;
+    and a file whose rows are there already."""
     if not NAME.match(params.dataset):
         raise InvalidName(f"{params.dataset[:60]!r} is no name for a dataset.")
     with look.open_upload(params.upload) as source:
         sniffed = sniff(beginning(source, params.encoding), **params.written)
     settle(params, sniffed, None, look.dataset(params.dataset))
+    refuse_twice(look, params)
 
 
 @import_csv.rank

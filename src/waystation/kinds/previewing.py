@@ -17,7 +17,7 @@ from waystation.csvio.spool import beginning, survey, told
 from waystation.csvio.swapped import Swapped, swapped
 from waystation.kinds.columns import doubts, plans_of, settle
 from waystation.kinds.request import ImportParams
-from waystation.model import Upload
+from waystation.model import Task, Upload
 from waystation.sdk import Look
 
 FIRST_ROWS = 20
@@ -59,6 +59,7 @@ class Preview:
     swapped: list[Swapped]
     whole: bool = False  # the whole file was checked, not its beginning alone
     renamed: dict[str, str] = field(default_factory=dict)
+    duplicate: Task | None = None  # the import of the same file, if there is one already
 
     @property
     def mended(self) -> dict[str, str]:
@@ -124,6 +125,7 @@ def preview(look: Look, params: ImportParams, known_rows: Mapping[str, Sequence[
         swapped=swapped(values, known_rows),
         whole=found.direct and begin + len(data) >= size,
         renamed=sniffed.renamed,
+        duplicate=look.same_file(params.upload, params.dataset),
     )
 
 

@@ -90,6 +90,9 @@ class ImportOptions(BaseModel):
         description="Rejected rows after which the task fails: a number, or a share of all rows such as 1%; null for no limit.",
     )
     dry_run: bool = Field(False, description="Check the file and publish nothing.")
+    allow_duplicate: bool = Field(
+        False, description="Import the file even if the same one is in the dataset already, or on its way there."
+    )
 
     @property
     def form(self) -> ValueFormat:

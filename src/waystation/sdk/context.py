@@ -219,13 +219,22 @@ class Context:
         return datasets.get(self.db, name)
 
     def stage(
-        self, dataset: str, columns: list[Column], *, mode: str = "append", header: Sequence[str] = (), parts: int = 1
+        self,
+        dataset: str,
+        columns: list[Column],
+        *,
+        mode: str = "append",
+        header: Sequence[str] = (),
+        parts: int = 1,
+        sha256: str | None = None,
     ) -> BatchWriter:
         """Begin the batch that this task publishes when it succeeds; mode: append, replace or dry_run.
 
         `header`: names of the fields that rejected rows have. `parts`: into how many tables it is filled side by side.
+        `sha256`: of the file that it is made of, by which the same file is noticed when it comes again.
         """
-        return BatchWriter(self.db, staging.stage(self.db, self.task, dataset, mode, columns, header, parts=parts))
+        made = staging.stage(self.db, self.task, dataset, mode, columns, header, parts=parts, sha256=sha256)
+        return BatchWriter(self.db, made)
 
     def staged(self) -> BatchWriter:
         """The batch that an earlier step of this task began."""

@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from waystation.errors import InvalidParams, KindNotFound, WrongKind
-from waystation.model import Dataset, JsonValue, KindInfo, Upload
+from waystation.model import Dataset, JsonValue, KindInfo, Task, Upload
 from waystation.sdk.context import CALL_TIMEOUT, Context
 from waystation.sdk.form import must_be_steps, must_take_one, params_of
 from waystation.sdk.retry import Retry
@@ -41,6 +41,12 @@ class Look(Protocol):
 
     def dataset(self, name: str) -> Dataset | None:
         """A dataset, if it is there."""
+
+    def same_file(self, upload: UUID, dataset: str) -> Task | None:
+        """The latest task that has put the same bytes into the dataset, where readers see them, or is about to.
+
+        From now until the check's task is there, or refused, no other one is made of this file.
+        """
 
 
 Check = Callable[[Look, Any], None]

@@ -86,8 +86,10 @@ def stage(
     header: Sequence[str] = (),
     *,
     parts: int = 1,
+    sha256: str | None = None,
 ) -> Staged:
-    """Begin a batch: its parts (invisible to readers) and the table of its rejects. `header`: the fields of a reject."""
+    """Begin a batch: its parts (invisible to readers) and the table of its rejects. `header`: the fields of a reject.
+    `sha256`: of the file that it is made of."""
     values = Jsonb([c.as_json() for c in columns])
     row = one(
         connection,
@@ -97,6 +99,7 @@ def stage(
         mode=mode,
         columns=values,
         header=Jsonb(list(header)),
+        sha256=sha256,
     )
     batch = _id(row)
     made = tuple(_make_part(connection, batch, columns) for _ in range(parts))

@@ -10,8 +10,8 @@ SELECT id, relation, attached FROM parts WHERE batch = %(batch)s ORDER BY id
 
 -- A new batch, invisible to readers.
 -- name: insert_batch
-INSERT INTO batches (dataset, task, mode, columns, header)
-VALUES (%(dataset)s, %(task)s, %(mode)s, %(columns)s, %(header)s) RETURNING id
+INSERT INTO batches (dataset, task, mode, columns, header, sha256)
+VALUES (%(dataset)s, %(task)s, %(mode)s, %(columns)s, %(header)s, %(sha256)s) RETURNING id
 
 -- A partition of a batch; its id is the value of `_batch` in its rows.
 -- name: insert_part

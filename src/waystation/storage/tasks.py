@@ -20,7 +20,7 @@ from waystation.storage.db import Connection, Row, attempt_name, every, one, run
 from waystation.storage.queries import load
 
 SQL = load("tasks")
-CLAIM_LOCK, EVENTS_LOCK = 0x57A1, 0x57A2  # keys among PostgreSQL's advisory locks
+CLAIM_LOCK, EVENTS_LOCK, SAME_FILE_LOCK = 0x57A1, 0x57A2, 0x57A5  # keys among PostgreSQL's advisory locks
 PATIENCE = 1.0  # seconds after which a transaction that stands still with one of these locks is ended
 _FIELDS = [f.name for f in fields(Task)]
 
@@ -95,6 +95,15 @@ def by_key(connection: Connection, key: str) -> tuple[Task, str] | None:
 def under_way(connection: Connection, kind: str, unique_key: str) -> Task | None:
     """The unfinished task of this kind that has the unique key."""
     return _maybe(one(connection, SQL["under_way"], kind=kind, key=unique_key))
+
+
+def with_same_file(connection: Connection, sha256: str, dataset: str) -> Task | None:
+    """The latest task that has put this file into the dataset, where readers see it, or is about to.
+
+    Whoever asks the same waits until this transaction has ended, so that of two at the same moment one sees the other.
+    """
+    run(connection, SQL["same_file_lock"], key=SAME_FILE_LOCK, dataset=dataset, sha256=sha256)
+    return _maybe(one(connection, SQL["with_same_file"], dataset=dataset, sha256=sha256))
 
 
 def secrets(connection: Connection, id: UUID) -> dict[str, str]:

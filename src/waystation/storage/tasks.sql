@@ -22,6 +22,22 @@ SELECT * FROM tasks WHERE idempotency_key = %(key)s
 SELECT * FROM tasks
 WHERE kind = %(kind)s AND unique_key = %(key)s AND state IN ('queued', 'running', 'paused', 'reverting')
 
+-- Submissions of one file for one dataset are judged one after the other.
+-- name: same_file_lock
+SELECT pg_advisory_xact_lock(%(key)s::int, hashtext(%(dataset)s || ' ' || %(sha256)s))
+
+-- The latest task with the same file: its batch is one that readers of the dataset see, or it has the upload and has not ended.
+-- name: with_same_file
+SELECT * FROM tasks t
+WHERE t.seq IN (
+    SELECT s.seq FROM batches b JOIN tasks s ON s.id = b.task
+    WHERE b.dataset = %(dataset)s AND b.sha256 = %(sha256)s AND EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached)
+    UNION ALL
+    SELECT s.seq FROM uploads u JOIN tasks s ON s.id = u.task
+    WHERE u.sha256 = %(sha256)s AND s.dataset = %(dataset)s AND s.state IN ('queued', 'running', 'paused') AND s.goal IS NULL
+)
+ORDER BY t.seq DESC LIMIT 1
+
 -- The secrets among a task's parameters.
 -- name: secrets
 SELECT secrets FROM tasks WHERE id = %(id)s

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from waystation.kinds.duplicates import told
 from waystation.kinds.previewing import Preview as ImportLook
 from waystation.model import Batch, Column, Dataset, Event, KindInfo, Limit, Page, State, Task, UnfinishedUpload, Upload, Worker
 from waystation.progress import progress_of
@@ -440,6 +441,19 @@ class SwappedOut(Shape):
     sentence: str
 
 
+class DuplicateOut(Shape):
+    """The import of the same file into the same dataset."""
+
+    task_id: str
+    self_url: str
+    sentence: str
+
+    @classmethod
+    def of(cls, other: Task) -> DuplicateOut:
+        """The import as the API tells it here."""
+        return cls(task_id=str(other.id), self_url=task_url(other), sentence=told(other))
+
+
 class ImportPreview(Shape):
     """What an import would make of a file."""
 
@@ -459,6 +473,7 @@ class ImportPreview(Shape):
     warnings: list[str] = Field(description="What is odd about the file, though it can be imported.")
     swapped: list[SwappedOut]
     mended: dict[str, str] = Field(description="`columns` of an import that takes exchanged columns the other way round.")
+    duplicate: DuplicateOut | None = Field(description="The same file is in the dataset already, or on its way there.")
 
     @classmethod
     def of(cls, found: ImportLook) -> ImportPreview:
@@ -480,6 +495,7 @@ class ImportPreview(Shape):
             warnings=found.warnings,
             swapped=[SwappedOut.model_validate(s) for s in found.swapped],
             mended=found.mended,
+            duplicate=DuplicateOut.of(found.duplicate) if found.duplicate else None,
         )
 
 

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from waystation.errors import (
     AlreadyUnderWay,
+    DuplicateFile,
     IdempotencyKeyReused,
     InvalidParams,
     InvalidRequest,
@@ -62,7 +63,7 @@ def list_tasks() -> ResponseReturnValue:
     body=Submission,
     example={"kind": "generate", "params": {"rows": 1000}},
     headers={**KEY_HEADER, **ACTOR_HEADER},
-    errors=(KindNotFound, InvalidParams, IdempotencyKeyReused, AlreadyUnderWay, MalformedBody),
+    errors=(KindNotFound, InvalidParams, IdempotencyKeyReused, AlreadyUnderWay, DuplicateFile, MalformedBody),
 )
 def submit() -> ResponseReturnValue:
     """Start a task of one of the kinds that GET /kinds lists, with the parameters that its JSON Schema asks for."""

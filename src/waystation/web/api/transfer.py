@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from waystation.errors import (
     DatasetNotFound,
     DiskFull,
+    DuplicateFile,
     EmptyDataset,
     EmptyFile,
     IdempotencyKeyReused,
@@ -55,6 +56,7 @@ room = Room("transfer", __name__)
         InvalidName,
         InvalidParams,
         UnknownColumn,
+        DuplicateFile,
         IdempotencyKeyReused,
         MalformedBody,
         TooLarge,

@@ -10,17 +10,17 @@ from flask import Blueprint, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from waystation.control import Looker
-from waystation.errors import InvalidRequest, UploadNotFound, WaystationError
+from waystation.errors import DuplicateFile, InvalidRequest, UploadNotFound, WaystationError
 from waystation.kinds.previewing import COMPARED, Preview, preview
 from waystation.kinds.request import ImportParams
 from waystation.model import JsonValue
 from waystation.storage import datasets
 from waystation.web import current
 from waystation.web.api.common import has_page
-from waystation.web.inputs import body, query
+from waystation.web.inputs import body, everything
 from waystation.web.pages import forms
 from waystation.web.policies import Policies
-from waystation.web.shapes import task_url
+from waystation.web.shapes import DuplicateOut, task_url
 
 room = Blueprint("preview_pages", __name__)
 SCHEMA = ImportParams.model_json_schema()
@@ -29,7 +29,7 @@ GROUPS = (
     ("Columns and values", ("columns", "types", "dates", "thousands", "decimal", "nulls", "constraints")),
     ("Rows that do not fit", ("on_error", "max_errors")),
 )
-ABOVE = ("upload", "dataset", "dry_run")  # these stand apart from the groups
+ABOVE = ("upload", "dataset", "dry_run", "allow_duplicate")  # these stand apart from the groups
 
 
 def look(id: str, policies: Policies) -> Preview:
@@ -40,7 +40,8 @@ def look(id: str, policies: Policies) -> Preview:
     with control.database.transaction() as connection:
         looker = Looker(connection, control.files)
         if kind.check_params is not None:
-            kind.check_params(looker, wanted)
+            # A file that is there already can be looked at all the same: the look tells it.
+            kind.check_params(looker, wanted.model_copy(update={"allow_duplicate": True}))
         dataset = looker.dataset(wanted.dataset)
         rows = datasets.preview(connection, dataset, COMPARED) if dataset else []
         names = [c.name for c in dataset.columns] if dataset else []
@@ -51,7 +52,7 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
     """The page; where the file can't be read as it was asked, its options and what is wrong with them."""
     found = None
     try:
-        found = look(id, query(Policies))
+        found = look(id, everything(Policies))
     except UploadNotFound:
         raise
     except InvalidRequest as wrong:
@@ -61,7 +62,9 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
         "preview.html",
         id=id,
         found=found,
-        error=error,
+        error=None if found and isinstance(error, DuplicateFile) else error,  # the look says it, with what can be done
+        duplicate=found.duplicate and DuplicateOut.of(found.duplicate) if found else None,
+        again=typed.get("allow_duplicate") == "true",
         dataset=typed.get("dataset", ""),
         datasets=[d.name for d in current.control().datasets()],
         groups=_groups(typed),
@@ -86,7 +89,7 @@ def start(id: str) -> ResponseReturnValue:
     try:
         policies = body(Policies)
         task, _ = current.control().submit("import", {"upload": id, **policies.params()}, actor=current.actor())
-    except InvalidRequest as error:
+    except (InvalidRequest, DuplicateFile) as error:
         return page(id, error)
     return redirect(task_url(task), 303)
 
