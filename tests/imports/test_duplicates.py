@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -28,7 +29,7 @@ def client(desk: Desk) -> Iterator[FlaskClient]:
     doorstep_of(app).hub.close()
 
 
-def refused(desk: Desk, dataset: str, data: bytes = FILE, **params: object) -> DuplicateFile:
+def refused(desk: Desk, dataset: str, data: bytes = FILE, **params: Any) -> DuplicateFile:
     with pytest.raises(DuplicateFile) as found:
         send(desk.house, data, dataset=dataset, **params)
     return found.value
@@ -59,7 +60,7 @@ def test_a_file_on_its_way_is_told_until_it_is_stopped(desk: Desk) -> None:
 
 
 def test_a_failed_import_is_in_nobodys_way(desk: Desk) -> None:
-    params = {"dataset": "failed", "types": {"a": "bigint"}}
+    params: dict[str, Any] = {"dataset": "failed", "types": {"a": "bigint"}}
     assert desk.end(send(desk.house, FILE, on_error="abort", **params)).state is State.FAILED
     assert desk.run(FILE, **params).counts["bad"] == 2
 

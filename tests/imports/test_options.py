@@ -11,6 +11,7 @@ from tests.support import send, table_rows
 from waystation.errors import InvalidParams, UnknownColumn
 from waystation.kinds import budget
 from waystation.model import State, Verb
+from waystation.web.shapes import TaskOut
 
 HOUSE = {"chunk_rows": 100}
 
@@ -203,3 +204,36 @@ def test_budgets_as_they_may_be_said(value: object, made: budget.MaxErrors) -> N
 def test_what_is_no_budget(value: object) -> None:
     with pytest.raises(InvalidParams):
         budget.parse(value)
+
+
+def test_rejects_are_counted_by_what_is_wrong_with_them(desk: Desk) -> None:
+    rows = [f"{n},2020-01-01" for n in range(500)] + ["x,2020-01-01"] * 7 + [f"y{n},2020-13-0{n}" for n in range(4)]
+    rows += ["1", "1,2,3", "9,2020-02-31", "9,2020-04-31"]
+    data = "\n".join(["n,d", *rows, ""]).encode()
+    told = [
+        {"column": "n", "reason": "is not a whole number", "rows": 11},
+        {"column": None, "reason": "has another number of fields than the header, which has 2", "rows": 2},
+        {"column": "d", "reason": "is not a date: its month has fewer days", "rows": 2},
+    ]
+    params = {"types": {"n": "bigint", "d": "date"}, "dataset": "counted"}
+    task = desk.run(data, **params)
+    assert task.result is not None
+    assert task.result["reasons"] == told
+    broken = desk.end(send(desk.house, data, allow_duplicate=True, max_errors=5, **params))
+    assert broken.error is not None
+    assert broken.error["reasons"] == [{**told[0], "rows": 6}]
+    out = TaskOut.of(broken)
+    assert out.rejects is not None
+    assert out.rejects.model_dump()["reasons"] == broken.error["reasons"]
+
+
+def test_the_counts_outlive_kills(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"{n}" if n % 3 else f"x{n}" for n in range(1000)]
+    task = send(desk.house, "\n".join(["n", *rows, ""]).encode(), dataset="outlived", types={"n": "bigint"})
+    kills = 0
+    while desk.killed_after(1, monkeypatch):
+        kills += 1
+    assert kills
+    result = desk.house.control.get(task.id).result
+    assert result is not None
+    assert result["reasons"] == [{"column": "n", "reason": "is not a whole number", "rows": 334}]

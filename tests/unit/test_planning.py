@@ -58,7 +58,7 @@ def read(
         on_error="abort" if on_error == "abort" else "reject",
         max_errors=max_errors,
     )
-    made = Read(place or Place(0, 1, 1, 0, 0))
+    made = Read(place or Place(0, 1, 1, 0, 0, {}))
     plan = Plan(io.BytesIO(data), made.place, rules, known=known, most_rows=most_rows)
     try:
         while (planned := plan.next(1)) is not None:
@@ -113,7 +113,7 @@ def test_chunks_that_are_in_keep_their_bounds_and_only_the_gaps_are_read(most_ro
     for known in (rows[1:2], rows[2:5], [rows[1], rows[3]], rows[3:4] + rows[6:]):
         made = read(data, most_rows=most_rows, known=tuple(known))
         assert set(map(id, known)) <= set(map(id, made.rows))
-        assert made.place == Place(len(data), 3001, 6004, 2970, 30)
+        assert made.place == Place(len(data), 3001, 6004, 2970, 30, {"n\tis not a whole number": 30})
         inside = [n for row in known for n in range(row.first_row, row.last_row + 1)]
         assert made.rejected == [n for n in range(100, 3001, 100) if n not in inside]
         starts = [0, *(row.end for row in made.rows[:-1])]

@@ -13,6 +13,7 @@ from rich.table import Table
 from waystation.client import EventJson, ProgressJson, Task
 
 ID_WIDTH = 36
+SHOWN_REASONS = 12  # sorts of rejected rows on the sheet of a task
 WIDE_ENOUGH = 100  # columns of a terminal from which on the list says who submitted
 COLOURS = {
     "queued": "dim",
@@ -143,7 +144,7 @@ def sheet(console: Console, task: Task, events: Iterable[EventJson]) -> None:
         "params": _words(task["params"]),
         "counts": _words(task["counts"]),
         "result": _words(task["result"] or {}),
-        "rejects": str(task["rejects"]["count"]) if task["rejects"] else "",
+        "rejects": _rejects(task),
         "possible": ", ".join(task["links"]),
     }
     if task["error"]:
@@ -167,6 +168,18 @@ def timeline(events: Iterable[EventJson]) -> Table:
         ),
         numbers=("ATTEMPT",),
     )
+
+
+def _rejects(task: Task) -> str:
+    """How many rows were refused, and for which reasons."""
+    found = task["rejects"]
+    if not found:
+        return ""
+    reasons = [
+        f"{r['rows']:,} {escape(': '.join(text for text in (r['column'], r['reason']) if text))}"
+        for r in found["reasons"][:SHOWN_REASONS]
+    ]
+    return "\n".join([f"{found['count']:,}", *reasons])
 
 
 def _words(facts: object) -> str:

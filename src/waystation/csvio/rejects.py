@@ -83,6 +83,17 @@ def read_rows(data: bytes) -> list[Reject]:
     return found
 
 
+def wrongs(data: bytes) -> Iterator[tuple[str | None, str, str]]:
+    """Column, value and reason of each row that copy_rows made."""
+
+    def plain(text: str) -> str:
+        return _escaped.sub(lambda found: _COPY_MEANINGS[found[0]], text) if "\\" in text else text
+
+    for line in data.decode().split("\n")[:-1]:
+        _, _, column, value, reason, _ = line.split("\t", 5)
+        yield None if column == "\\N" else plain(column), plain(value), plain(reason)
+
+
 def rejects_csv(header: Sequence[str], rows: Iterable[Reject]) -> Iterator[bytes]:
     """The rejects as UTF-8 CSV: the original columns, then `_line` and `_error`, which an import drops again.
 

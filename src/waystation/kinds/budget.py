@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from waystation.csvio.reasons import Tally, listed
 from waystation.errors import InvalidParams, TooManyRejects
 
 LEAST_RECORD = 2  # bytes: one character and a line end
@@ -43,13 +44,14 @@ def broken(max_errors: MaxErrors, *, good: int, bad: int, left: int) -> bool:
     return bad * 100 > Decimal(max_errors[:-1]) * most
 
 
-def keep(max_errors: MaxErrors, *, good: int, bad: int, left: int, line: int) -> None:
-    """Raise TooManyRejects when the budget is broken; `line` is that of the next record.
+def keep(max_errors: MaxErrors, *, good: int, bad: int, left: int, line: int, reasons: Tally) -> None:
+    """Raise TooManyRejects, which tells the reasons, when the budget is broken; `line` is that of the next record.
 
     To be asked between chunks, so that the rejects that broke it are kept and can be looked at.
     """
     if broken(max_errors, good=good, bad=bad, left=left):
         rows = "" if isinstance(max_errors, int) else f" of {good + bad:,}"
         raise TooManyRejects(
-            f"{bad:,}{rows} rows were rejected up to line {line - 1:,}; the budget (max_errors) is {max_errors}."
+            f"{bad:,}{rows} rows were rejected up to line {line - 1:,}; the budget (max_errors) is {max_errors}.",
+            reasons=listed(reasons),
         )

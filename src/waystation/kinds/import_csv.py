@@ -6,6 +6,7 @@ import re
 from typing import Any, BinaryIO
 
 from waystation.csvio.infer import infer
+from waystation.csvio.reasons import listed
 from waystation.csvio.sniff import sniff
 from waystation.csvio.spool import beginning
 from waystation.errors import InvalidName
@@ -52,6 +53,7 @@ def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None
         "batch": ctx.staged().id,
         "rows": cursor["good"],
         "rejected": cursor["bad"],
+        "reasons": listed(cursor.get("reasons", {})),
         "mode": params.mode,
         "dry_run": params.dry_run,
         "source": {"packing": origin["packing"], "encoding": origin["encoding"], "why": origin["why"]},
@@ -100,6 +102,7 @@ def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin,
         "line": sniffed.data_line,
         "good": 0,
         "bad": 0,
+        "reasons": {},
         "read": False,
     }
 

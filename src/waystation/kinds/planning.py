@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, Literal
 
 from waystation.csvio.chunks import Chunk, read_chunk
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encode import ColumnPlan, Encoded, Ragged, encode
+from waystation.csvio.reasons import added, tally
 from waystation.csvio.records import scan
 from waystation.errors import AbortedOnError
 from waystation.kinds import budget
@@ -23,26 +24,35 @@ LONGEST, SHORTEST = 0.16, 0.06  # seconds that a chunk aims to stay between: a p
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a file is read: the offset in bytes, the number of the record and of the line there, good and bad rows so far."""
+    """How far a file is read: the offset in bytes, the number of the record and of the line there, good and bad rows so far,
+    and how many were bad for which reason."""
 
     offset: int
     record: int
     line: int
     good: int
     bad: int
+    reasons: dict[str, int] = field(hash=False)
 
     @classmethod
     def of(cls, cursor: Mapping[str, Any]) -> Place:
         """The place that a cursor names."""
-        return cls(*(cursor[name] for name in cls.__slots__))
+        return cls(*(cursor.get(name, {}) if name == "reasons" else cursor[name] for name in cls.__slots__))
 
-    def as_json(self) -> dict[str, int]:
+    def as_json(self) -> dict[str, Any]:
         """Its part of a cursor."""
         return asdict(self)
 
     def after(self, row: LedgerRow) -> Place:
         """The place behind a chunk."""
-        return Place(row.end, row.last_row + 1, row.line + row.lines, self.good + row.good, self.bad + row.bad)
+        return Place(
+            row.end,
+            row.last_row + 1,
+            row.line + row.lines,
+            self.good + row.good,
+            self.bad + row.bad,
+            added(self.reasons, row.reasons),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,8 @@ class Plan:
         Raises TooManyRejects and AbortedOnError at the record where the import has to stop, and NotCsv.
         """
         place, rules = self.place, self._rules
-        budget.keep(rules.max_errors, good=place.good, bad=place.bad, left=rules.size - place.offset, line=place.line)
+        left = rules.size - place.offset
+        budget.keep(rules.max_errors, good=place.good, bad=place.bad, left=left, line=place.line, reasons=place.reasons)
         if self._known and self._known[0].start == place.offset:
             row = self._known.popleft()
             self.place = place.after(row)
@@ -103,6 +114,7 @@ class Plan:
             good=made.rows_good,
             bad=made.rows_bad,
             zones={name: list(zone) for name, zone in made.zones.items()},
+            reasons=tally(made.reject_rows) if made.rows_bad else {},
         )
         self.place = place.after(row)
         self._spent[row.start] = time.monotonic() - began

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +44,7 @@ class LedgerRow:
     """A chunk in the ledger: which bytes of the file (start to end) became which rows.
 
     `first_row` to `last_row` are its records' numbers in the file, `line` is that of the first; `lines`, `good` and `bad` say
-    how many there are of each. `zones`: {date column: [least, greatest]}.
+    how many there are of each. `zones`: {date column: [least, greatest]}. `reasons`: how many rows are bad for which reason.
     """
 
     start: int
@@ -56,6 +56,7 @@ class LedgerRow:
     good: int
     bad: int
     zones: dict[str, Any]
+    reasons: dict[str, int] = field(default_factory=dict)
 
 
 def batch_of(connection: Connection, task: UUID) -> Row | None:
@@ -171,7 +172,13 @@ def summarize_rest(connection: Connection, part: Part) -> None:
 def add_chunk(connection: Connection, batch: Staged, part: Part, row: LedgerRow) -> None:
     """Write a chunk into the ledger, in the transaction of its rows."""
     values = {f.name: getattr(row, f.name) for f in fields(row)}
-    run(connection, SQL["insert_chunk"], batch=batch.id, part=part.id, **{**values, "zones": Jsonb(row.zones)})
+    run(
+        connection,
+        SQL["insert_chunk"],
+        batch=batch.id,
+        part=part.id,
+        **{**values, "zones": Jsonb(row.zones), "reasons": Jsonb(row.reasons)},
+    )
 
 
 def ledger(connection: Connection, batch: Staged, *, since: int) -> list[LedgerRow]:

@@ -36,11 +36,11 @@ SELECT brin_summarize_new_values(%(index)s::regclass)
 
 -- One chunk of the file is in.
 -- name: insert_chunk
-INSERT INTO chunks (batch, start_offset, end_offset, part, first_row, last_row, line, lines, good, bad, zones)
+INSERT INTO chunks (batch, start_offset, end_offset, part, first_row, last_row, line, lines, good, bad, zones, reasons)
 VALUES (%(batch)s, %(start)s::bigint, %(end)s::bigint, %(part)s, %(first_row)s::bigint, %(last_row)s::bigint, %(line)s::bigint,
-        %(lines)s::bigint, %(good)s::bigint, %(bad)s::bigint, %(zones)s)
+        %(lines)s::bigint, %(good)s::bigint, %(bad)s::bigint, %(zones)s, %(reasons)s)
 
 -- The chunks that are in, from a place in the file on.
 -- name: ledger
-SELECT start_offset AS start, end_offset AS "end", first_row, last_row, line, lines, good, bad, zones
+SELECT start_offset AS start, end_offset AS "end", first_row, last_row, line, lines, good, bad, zones, reasons
 FROM chunks WHERE batch = %(batch)s AND start_offset >= %(since)s::bigint ORDER BY start_offset

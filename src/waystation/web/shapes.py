@@ -33,11 +33,20 @@ class ProgressOut(Shape):
     phase: str | None = Field(description="What it is doing within its state.")
 
 
+class ReasonOut(Shape):
+    """One sort of what was wrong with rows."""
+
+    column: str | None = Field(description="The column that is wrong; null: the row as a whole.")
+    reason: str = Field(description="What is wrong, in words for any value.")
+    rows: int = Field(description="So many rows were refused for it.")
+
+
 class RejectsOut(Shape):
     """The rows that were refused."""
 
     count: int
     url: str
+    reasons: list[ReasonOut] = Field(description="Why, the commonest first, once the task has ended.")
 
 
 class TaskOut(Shape):
@@ -101,7 +110,7 @@ class TaskOut(Shape):
             error=task.error,
             links={verb.value: f"{url}/{verb.value}" for verb in possible(task.situation)},
             result=_result(task, url),
-            rejects=RejectsOut(count=bad, url=f"{url}/rejects") if bad else None,
+            rejects=RejectsOut(count=bad, url=f"{url}/rejects", reasons=_reasons(task)) if bad else None,
             events=f"{url}/events",
             leftovers=task.leftovers,
         )
@@ -110,6 +119,12 @@ class TaskOut(Shape):
 def task_url(task: Task) -> str:
     """The address of a task."""
     return f"/tasks/{task.id}"
+
+
+def _reasons(task: Task) -> list[ReasonOut]:
+    """An import tells why it refused rows in its result, or in the error that it ended with."""
+    told = (task.result or task.error or {}).get("reasons", []) if task.kind == "import" else []
+    return [ReasonOut.model_validate(reason) for reason in told]
 
 
 def _result(task: Task, url: str) -> dict[str, Any] | None:
