@@ -210,12 +210,12 @@ def test_rejects_are_counted_by_what_is_wrong_with_them(desk: Desk) -> None:
     rows = [f"{n},2020-01-01" for n in range(500)] + ["x,2020-01-01"] * 7 + [f"y{n},2020-13-0{n}" for n in range(4)]
     rows += ["1", "1,2,3", "9,2020-02-31", "9,2020-04-31"]
     data = "\n".join(["n,d", *rows, ""]).encode()
-    told = [
+    told: list[dict[str, Any]] = [
         {"column": "n", "reason": "is not a whole number", "rows": 11},
         {"column": None, "reason": "has another number of fields than the header, which has 2", "rows": 2},
         {"column": "d", "reason": "is not a date: its month has fewer days", "rows": 2},
     ]
-    params = {"types": {"n": "bigint", "d": "date"}, "dataset": "counted"}
+    params: dict[str, Any] = {"types": {"n": "bigint", "d": "date"}, "dataset": "counted"}
     task = desk.run(data, **params)
     assert task.result is not None
     assert task.result["reasons"] == told

@@ -52,7 +52,7 @@ def test_what_constraints_refuse() -> None:
 
 
 def test_records_as_a_whole() -> None:
-    same = {without_value(Phrase.ONE_FIELD.format(1, 4), ""), without_value(Phrase.FIELDS.format(7, 4), "")}
+    same = {without_value(Phrase.ONE_FIELD.replace("{1}", "4"), ""), without_value(Phrase.FIELDS.format(7, 4), "")}
     assert same == {"has another number of fields than the header, which has 4"}
     assert without_value(Phrase.BYTE.replace("{0}", "e9"), "caf\\xe9") == "a byte is not valid UTF-8"
 
