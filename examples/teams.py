@@ -3,7 +3,7 @@
     WAYSTATION_KINDS=examples.teams waystation up
     python examples/team_service.py
 
-Start it on the page, or with: waystation start teams.create upload=FILE
+Start it on the page, or with: waystation submit teams.create --file upload=teams.csv
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ class Refused(Exception):
         self.status = status
 
 
-@task("teams.create", unit="teams", call_timeout=5, retry=Retry(on=OSError, times=10, first=0.2))
+AGAIN = Retry(on=OSError, times=10, first=0.2)  # the service drops some calls; the next one comes through, as a rule
+
+
+@task("teams.create", unit="teams", call_timeout=5, retry=AGAIN)
 def create(ctx: Context, params: Params, cursor: object = None) -> Steps:
     """Create a team for each row of a CSV."""
 
@@ -44,7 +47,7 @@ def create(ctx: Context, params: Params, cursor: object = None) -> Steps:
         yield ctx.checkpoint()
 
 
-@create.reverse(workers=8)
+@create.reverse(workers=8, retry=AGAIN)
 def delete(ctx: Context, params: Params, effect: Effect) -> None:
     """Delete one team. Where the answer was lost, the same call under the same key tells its id."""
     id = effect.answer or new_team(ctx, params, effect.record, effect.key)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, BinaryIO
 
 from waystation.csvio.infer import infer
 from waystation.csvio.reasons import listed
 from waystation.csvio.sniff import sniff
 from waystation.csvio.spool import beginning
-from waystation.errors import InvalidName
 from waystation.kinds.columns import doubts, plans_of, settle
 from waystation.kinds.duplicates import refuse_twice
 from waystation.kinds.importing import counts, load, parts_for
@@ -17,8 +15,7 @@ from waystation.kinds.request import ImportParams
 from waystation.kinds.unpacking import Origin, unpack
 from waystation.model import Column, Upload
 from waystation.sdk import Checkpoint, Context, Look, Steps, task
-
-NAME = re.compile(r"^[a-z][a-z0-9_]{0,47}$")
+from waystation.sdk.filling import check_dataset_name
 
 SMALL = 2**20  # bytes of a file that is imported within about a second
 SMALL_FIRST = 10  # its priority
@@ -111,8 +108,7 @@ def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin,
 def check(look: Look, params: ImportParams) -> None:
     """Refuse at once what can't become rows: a bad name, a file that is no CSV, what is asked of columns that are not there;
     and a file whose rows are there already."""
-    if not NAME.match(params.dataset):
-        raise InvalidName(f"{params.dataset[:60]!r} is no name for a dataset.")
+    check_dataset_name(params.dataset)
     with look.open_upload(params.upload) as source:
         sniffed = sniff(beginning(source, params.encoding), **params.written)
     settle(params, sniffed, None, look.dataset(params.dataset))

@@ -3,6 +3,7 @@
 from waystation.sdk.conditions import condition
 from waystation.sdk.context import Context
 from waystation.sdk.effects import Effect
+from waystation.sdk.filling import NewBatch
 from waystation.sdk.kind import Kind, Look, task
 from waystation.sdk.layout import Layout
 from waystation.sdk.retry import Retry
@@ -18,6 +19,7 @@ __all__ = [
     "Kind",
     "Layout",
     "Look",
+    "NewBatch",
     "Order",
     "Question",
     "Retry",

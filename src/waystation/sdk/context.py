@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from waystation.csvio.packing import Limits
@@ -12,12 +12,14 @@ from waystation.model import Column, Dataset, JsonValue, State, Upload
 from waystation.sdk.batches import BatchWriter
 from waystation.sdk.calls import Calls, mapped
 from waystation.sdk.effects import Effect, Effects, item_name
+from waystation.sdk.filling import NewBatch, check_dataset_name, columns_of
 from waystation.sdk.lanes import Lane
 from waystation.sdk.listing import Listing
 from waystation.sdk.result import Result
 from waystation.sdk.retry import Retry
 from waystation.sdk.rows import Place, Row, items_of, rows_of
 from waystation.sdk.steps import Checkpoint
+from waystation.sdk.unpacked import open_plain
 from waystation.secret import Mask
 from waystation.storage import datasets, reading, staging, uploads
 from waystation.storage.db import Connection
@@ -81,10 +83,18 @@ class Context:
         raise WrongKind("There is no database here: play() runs a kind without one.")
 
     def rows(
-        self, upload: UUID, cursor: JsonValue = None, *, delimiter: str | None = None, skip_bad: bool = False
+        self,
+        upload: UUID,
+        cursor: JsonValue = None,
+        *,
+        delimiter: str | None = None,
+        encoding: str | None = None,
+        skip_bad: bool = False,
     ) -> Iterator[Row]:
         """The records of an uploaded CSV after `cursor`, as dicts by column; `yield ctx.checkpoint()` keeps the place.
 
+        A file that is packed (gzip, zstd, bzip2, xz, zip) or not UTF-8 is unpacked before its first record, once. encoding: its
+        name; without one it is told by the file's bytes.
         skip_bad: leave out records that are wrong, noted in the timeline and counted as `skipped`; else BadRow names the line.
         """
 
@@ -93,9 +103,10 @@ class Context:
             self.log(f"skipped a row: {bad.detail}")
 
         found = self.upload(upload)
-        with self.open_upload(upload) as source:
+        with self.open_upload(upload) as sent, open_plain(self._files, found, sent, encoding, self.unpack_limits) as source:
+            size = source.seek(0, 2)
             note = skipped if skip_bad else None
-            for row, self._place in rows_of(source, found.size, cursor, delimiter=delimiter, skipped=note):
+            for row, self._place in rows_of(source, size, cursor, delimiter=delimiter, skipped=note):
                 yield row
 
     def each(self, items: Iterable[T], cursor: JsonValue = None) -> Iterator[T]:
@@ -235,6 +246,23 @@ class Context:
         """
         made = staging.stage(self.db, self.task, dataset, mode, columns, header, parts=parts, sha256=sha256)
         return BatchWriter(self.db, made)
+
+    def batch(self, dataset: str, columns: Mapping[str, str], *, mode: Literal["append", "replace"] = "append") -> NewBatch:
+        """The batch that this task fills and publishes when it succeeds: begun at the first call, found again at later ones.
+
+        columns: {name: type}; the types are those of datasets. mode: append to what readers see of the dataset, or replace it;
+        either happens in one moment. The kind should be `undoable`: then an undo takes the batch out again.
+        Raises InvalidName for a name that is none, and WrongKind for wrong columns.
+        """
+        check_dataset_name(dataset)
+        wanted = columns_of(columns)
+        found = staging.staged(self.db, self.task) or staging.stage(self.db, self.task, dataset, mode, wanted)
+        if (found.dataset, [(c.name, c.type) for c in found.columns]) != (dataset, [(c.name, c.type) for c in wanted]):
+            raise WrongKind(
+                f"This task fills a batch of {found.dataset!r} with other columns already.",
+                remedy="A task fills one batch: call ctx.batch(…) with the same dataset and columns in every step.",
+            )
+        return NewBatch(self.db, found)
 
     def staged(self) -> BatchWriter:
         """The batch that an earlier step of this task began."""

@@ -156,6 +156,10 @@ class Files:
         """Where an upload is unpacked to: beside it, so that both go together. No upload's name begins with a dot."""
         return (self.home / relative).with_name(".unpacked")
 
+    def plain_copy(self, relative: str, encoding: str) -> Path:
+        """Where the copy of an upload stands that was unpacked and made UTF-8 at one go; it is there only when it is whole."""
+        return (self.home / relative).with_name(f".plain-{encoding}")
+
     # -- segments: an attempt writes only files that carry its own number
     def segment(self, task: UUID, attempt: int, name: str) -> Path:
         """Where this attempt writes its part of a result."""

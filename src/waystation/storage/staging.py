@@ -187,6 +187,12 @@ def ledger(connection: Connection, batch: Staged, *, since: int) -> list[LedgerR
     return [LedgerRow(**{f.name: r[f.name] for f in fields(LedgerRow)}) for r in rows]
 
 
+def last_row(connection: Connection, batch: Staged) -> int:
+    """The number of the last record that is in; 0 if there is none."""
+    row = one(connection, SQL["last_row"], batch=batch.id)
+    return int(row["number"]) if row else 0
+
+
 # -- rejects -----------------------------------------------------------------------------------------------------------
 def add_rejects(connection: Connection, batch: Staged, rows: bytes) -> None:
     """Keep bad rows, given in COPY's text format: record, line, column, value, reason, fields."""

@@ -44,3 +44,7 @@ VALUES (%(batch)s, %(start)s::bigint, %(end)s::bigint, %(part)s, %(first_row)s::
 -- name: ledger
 SELECT start_offset AS start, end_offset AS "end", first_row, last_row, line, lines, good, bad, zones, reasons
 FROM chunks WHERE batch = %(batch)s AND start_offset >= %(since)s::bigint ORDER BY start_offset
+
+-- The last record that is in.
+-- name: last_row
+SELECT coalesce(max(last_row), 0) AS number FROM chunks WHERE batch = %(batch)s
