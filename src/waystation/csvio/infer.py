@@ -21,8 +21,9 @@ from waystation.csvio.types import TYPES
 from waystation.csvio.words import quoted
 
 TOLERANCE = 0.05  # share of sampled values that a type may leave to the rejects
-SAMPLE_RECORDS = 300
-_LEAST, _MOST = 32 * 1024, 1024 * 1024  # bytes of a sample
+SAMPLE_RECORDS = 100
+_LEAST, _MOST = 8 * 1024, 1024 * 1024  # bytes of a sample
+_FIRST = 256 * 1024  # bytes of the first one, if a record ends in them: nothing goes on until all samples are read
 _ALIGNED = 0.9  # share of a sample's records that must have the header's number of fields
 
 # In this order, the first of equals wins: 1 and 0 are whole numbers, not booleans; whole numbers are bigint, since a later file
@@ -168,9 +169,12 @@ def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragg
     begin, dialect, width = sniffed.data_offset, sniffed.dialect, len(sniffed.header)
     if sniffed.trailing and ragged == "reject":
         ragged = "trim"
-    source.seek(begin)
-    data = source.read(_MOST)
-    first = [r.fields for r in scan(data, dialect, eof=begin + len(data) >= size) if r.fields]
+    for most in (_FIRST, _MOST):
+        source.seek(begin)
+        data = source.read(most)
+        first = [r.fields for r in scan(data, dialect, eof=begin + len(data) >= size) if r.fields]
+        if first:
+            break
     right = list(_fitting(first, width, ragged))
     if begin + len(data) >= size:
         return right, []
