@@ -44,6 +44,8 @@ def columns(desk: Desk, name: str) -> dict[str, str]:
         (b"d\n13/02/2020\n", {"types": {"d": "timestamp"}}, {"d": "timestamp"}, [["2020-02-13 00:00:00"]]),
         (b"t\n10:20\n", {}, {"t": "time"}, [["10:20:00"]]),
         (b"a\n1\n", {"types": {"a": "integer"}}, {"a": "integer"}, [["1"]]),
+        (b"a,'=b\n'=1,'-2\n''=1,it's\n", {"formulas": "unguard"}, {"a": "text", "=b": "text"}, [["=1", "-2"], ["'=1", "it's"]]),
+        (b"a\n'=1\n", {}, {"a": "text"}, [["'=1"]]),
         (b'j\n"{""a"": 1}"\n', {}, {"j": "json"}, [['{"a": 1}']]),
     ],
 )

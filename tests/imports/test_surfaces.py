@@ -67,6 +67,7 @@ SAME: list[tuple[tuple[str, ...], dict[str, str], dict[str, Any]]] = [
     (("--dates", "dmy"), {"dates": "dmy"}, {"dates": "dmy"}),
     (("--thousands", "'"), {"thousands": "'"}, {"thousands": "'"}),
     (("--decimal", ","), {"decimal": ","}, {"decimal": ","}),
+    (("--formulas", "unguard"), {"formulas": "unguard"}, {"formulas": "unguard"}),
     (("--null", "NA", "--null", "-"), {"nulls": "NA,-"}, {"nulls": ["NA", "-"]}),
     (
         ("--constraint", 'a={"min": 0}', "--constraint", 'b={"one_of": ["x"]}'),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.promises.exporting import done, exported
 from tests.support import send
+from waystation.csvio.formulas import STARTS
 from waystation.wiring import House
 
 EXAMPLES = int(os.environ.get("WAYSTATION_EXAMPLES", "4"))
@@ -67,3 +68,19 @@ def test_all_types(desk: House, rows: list[tuple[str, ...]], delimiter: str) -> 
 @given(st.lists(texts, min_size=1, max_size=25))
 def test_one_column_of_text(desk: House, rows: list[str]) -> None:
     same_again(desk, table(["only"], [[value] for value in rows]), {"only": "text"})
+
+
+formulas = st.text(st.sampled_from("'=+-@\ta1,\""), min_size=1, max_size=6)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(formulas | texts, min_size=1, max_size=25), st.sampled_from(["=SUM(A1)", "'-x", "plain"]))
+def test_the_guard_against_formulas_is_taken_off_again(desk: House, rows: list[str], name: str) -> None:
+    names = [f"r{uuid.uuid4().hex}" for _ in range(2)]
+    data = table([name, "n"], [[value, str(at)] for at, value in enumerate(rows)])
+    done(desk, send(desk, data, dataset=names[0], types={name: "text"}))
+    guarded = exported(desk, dataset=names[0], formulas="guard")
+    cells = [cell for line in csv.reader(io.StringIO(guarded.decode(), newline="")) for cell in line]
+    assert not [cell for cell in cells if cell[:1] in set(STARTS)]
+    done(desk, send(desk, guarded, dataset=names[1], types={name: "text"}, formulas="unguard"))
+    assert exported(desk, dataset=names[1]) == exported(desk, dataset=names[0])

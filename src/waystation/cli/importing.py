@@ -108,6 +108,7 @@ OPTIONS = (
     _choice("dates", "ymd", "dmy", "mdy"),
     _choice("thousands", ",", ".", "'", " "),
     _choice("decimal", ".", ","),
+    _choice("formulas", "keep", "unguard"),
     click.option("--null", "nulls", multiple=True, metavar="WORD", help="A word that means null, such as NA; may be repeated."),
     click.option(
         "--constraint",

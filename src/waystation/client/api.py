@@ -45,6 +45,7 @@ class ImportOptions(TypedDict, total=False):
     thousands: str
     decimal: str
     nulls: Sequence[str]
+    formulas: str
     constraints: Mapping[str, Mapping[str, JsonValue]]
     on_error: str
     max_errors: int | str | None

@@ -147,8 +147,9 @@ static int take_column(Pass *pass, Column *column, PyObject *given, uint64_t see
     const char *type;
     PyObject *name, *noun, *how, *decimal_sign, *signs, *nulls, *barred;
     int order;
-    if (!PyArg_ParseTuple(given, "nsSSSiSO!O!pO!:a column", &position, &type, &name, &noun, &how, &order, &decimal_sign,
-                          &PyTuple_Type, &signs, &PyTuple_Type, &nulls, &column->required, &PyTuple_Type, &barred))
+    if (!PyArg_ParseTuple(given, "nsSSSiSO!O!ppO!:a column", &position, &type, &name, &noun, &how, &order, &decimal_sign,
+                          &PyTuple_Type, &signs, &PyTuple_Type, &nulls, &column->required, &column->guarded,
+                          &PyTuple_Type, &barred))
         return 0;
     if (!place(pass, column, position, 1))
         return 0;
@@ -173,7 +174,8 @@ static int take_column(Pass *pass, Column *column, PyObject *given, uint64_t see
     column->loose = number && (column->sign_count || column->decimal_sign != '.');
     if (!take_nulls(column, nulls) || !take_barred(column, barred, seed))
         return 0;
-    column->special = column->loose || column->required || column->null_count || column->barred.count;
+    column->guarded = column->guarded && column->check == check_text;
+    column->special = column->loose || column->guarded || column->required || column->null_count || column->barred.count;
     return 1;
 }
 

@@ -15,6 +15,7 @@ Column = tuple[
     tuple[bytes, ...],  # what may part thousands
     tuple[bytes, ...],  # words that mean null
     bool,  # required
+    bool,  # guarded
     tuple[tuple[bytes, bytes], ...],  # barred values, and why, as text for COPY
 ]
 

@@ -18,7 +18,7 @@ struct Column {
     /* What each row needs stands together: */
     size_t position; /* in the record, from 0; its width if the file does not have the column */
     Check check;
-    int special;       /* required, nulls, barred values or loose numbers: any of them is there */
+    int special;       /* required, nulls, barred values, loose numbers or a guard: any of them is there */
     int has_key;       /* a zone is kept of it: */
     int seen;          /* whether a good row had a value */
     int filled;        /* whether the row at hand has one */
@@ -26,6 +26,7 @@ struct Column {
     int64_t low, high; /* the least and the greatest key among the good rows */
 
     int required;
+    int guarded; /* its texts have the guard against formulas, which is taken off */
     Span *nulls; /* the words that mean null */
     size_t null_count;
     Texts barred;  /* values that a constraint does not allow … */
@@ -49,6 +50,16 @@ static inline int is_null(const Column *column, Span text)
         if (same(column->nulls[n], text))
             return 1;
     return 0;
+}
+
+/* A text without its guard: formulas.py has the rule. A text is guarded if quotes begin it, and then a sign of a formula. */
+static inline Span unguarded(Span text)
+{
+    size_t quotes = 0;
+    while (quotes < text.length && text.at[quotes] == '\'')
+        quotes++;
+    const int guarded = quotes && quotes < text.length && text.at[quotes] && strchr("=+-@\t\r", text.at[quotes]);
+    return guarded ? (Span){text.at + 1, text.length - 1} : text;
 }
 
 /* -- numbers as they are written elsewhere --------------------------------------------------------------------------- */

@@ -93,6 +93,8 @@ static Verdict check_special(Pass *pass, Column *column, Span text)
         case NO_SPACE: return NO_MEMORY;
         default: return MISFIT;
         }
+    if (column->guarded)
+        text = unguarded(text);
     const Verdict verdict = column->check(out, text.at, text.length, column);
     return verdict == FITS && number_of(&column->barred, value) != NOT_THERE ? MISFIT : verdict;
 }

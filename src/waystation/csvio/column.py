@@ -16,7 +16,7 @@ def check(plan: ColumnPlan, cells: Sequence[str]) -> tuple[Sequence[str], dict[s
     nulls = {"", *plan.format.nulls}
     simple = plan.check is None and not plan.required
     if simple and nulls.isdisjoint(cells) if len(nulls) > 1 else simple:
-        if plan.type == "text":
+        if plan.type == "text" and not plan.format.guarded:
             return cells, {}  # NUL and undecodable bytes are found for the whole chunk
         if plan.type in _SHORT and _plain_whole(cells, _SHORT[plan.type]):
             return cells, {}

@@ -112,6 +112,7 @@ def _column(plan: ColumnPlan, barred: Barred) -> _encode.Column:
         tuple(sign.encode() for sign in SEPARATORS[form.thousands]),
         _nulls(plan),
         plan.required,
+        form.guarded,
         barred,
     )
 

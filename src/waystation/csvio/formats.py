@@ -26,13 +26,15 @@ class ValueFormat:
 
     `dates`: the order of day, month and year; ISO dates are taken in any order, since they can't be misread. `thousands`: what
     parts groups of three digits before the decimal sign, where they are parted. `decimal`: the sign before the fraction.
-    `nulls`: words that mean null, bare or quoted, exactly so written; the empty field means it always.
+    `nulls`: words that mean null, bare or quoted, exactly so written; the empty field means it always. `guarded`: the file was
+    written with the guard of formulas.py, which is taken off its texts again.
     """
 
     dates: DateOrder = "ymd"
     thousands: str = ""
     decimal: str = "."
     nulls: tuple[str, ...] = ()
+    guarded: bool = False
 
     def __post_init__(self) -> None:
         if self.dates not in ORDERS:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from waystation.csvio.dialect import Dialect
+from waystation.csvio.formulas import unguard
 from waystation.csvio.names import REJECT_COLUMNS, safe_names
 from waystation.csvio.reading import misquoted
 from waystation.csvio.records import Record, scan
@@ -70,10 +71,12 @@ def sniff(
     quote: str | None = '"',
     escape: str | None = None,
     header: bool | Sequence[str] = True,
+    guarded: bool = False,
 ) -> Sniffed:
     """Read the head of a file, which must be seekable, and tell how it is written.
 
     `header`: False where the first record is data already, and the columns are called column_1 and so on; or their names.
+    `guarded`: the names have the guard of formulas.py.
     Raises EmptyFile, NotCsv (binary data, HTML, JSON, not UTF-8 …), NoRows if there is a header alone, and InvalidParams for
     a `delimiter`, a `quote` or an `escape` that can't be one, or names that are not as many as the fields.
     """
@@ -114,7 +117,8 @@ def sniff(
         raise InvalidParams(f"`header` names {len(words)} columns, and the first record has {len(first.fields)} fields.")
     words = words[:named]
     dropped = tuple(at for at, word in enumerate(words) if word.strip() in REJECT_COLUMNS)
-    kept, renamed = safe_names([word for at, word in enumerate(words) if at not in dropped])
+    bare = [unguard(word) if guarded else word for word in words]
+    kept, renamed = safe_names([word for at, word in enumerate(bare) if at not in dropped])
     if not kept:
         raise NotCsv("The header has no column but those of a rejects file.")
     turn = iter(kept)

@@ -17,6 +17,7 @@ from typing import NoReturn, Protocol
 from waystation.csvio import days, numbers
 from waystation.csvio.days import parse_date, parse_time, parse_timestamp
 from waystation.csvio.formats import PLAIN, ValueFormat
+from waystation.csvio.formulas import unguard
 from waystation.csvio.numbers import parse_bigint, parse_double, parse_integer, parse_numeric
 from waystation.csvio.words import Phrase, misfit
 from waystation.model import SQL_TYPES
@@ -74,10 +75,10 @@ def _depth(text: str) -> int:
 
 
 def parse_text(value: str, form: ValueFormat = PLAIN) -> str:
-    """Any text without the character NUL, which PostgreSQL can't hold."""
+    """Any text without the character NUL, which PostgreSQL can't hold; without its guard, if the column has one."""
     if "\0" in value:
         raise ValueError(Phrase.NUL)
-    return value
+    return unguard(value) if form.guarded else value
 
 
 class Parse(Protocol):

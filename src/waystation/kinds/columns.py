@@ -27,7 +27,7 @@ def plans_of(columns: Sequence[Mapping[str, Any]], params: ImportOptions) -> lis
             c["position"],
             c["name"],
             c["type"],
-            ValueFormat(c["dates"], form.thousands, form.decimal, form.nulls),
+            ValueFormat(c["dates"], form.thousands, form.decimal, form.nulls, form.guarded),
             required=c["name"] in rules and rules[c["name"]].required,
             check=check_of(c["name"], c["type"], rules[c["name"]].constraint()) if c["name"] in rules else None,
         )

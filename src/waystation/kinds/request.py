@@ -82,6 +82,9 @@ class ImportOptions(BaseModel):
     )
     decimal: Literal[".", ","] = Field(".", description="The sign before the fraction of a number.")
     nulls: list[str] = Field([], max_length=100, description="Words that mean null, such as NA; an empty field always does.")
+    formulas: Literal["keep", "unguard"] = Field(
+        "keep", description="unguard takes off the quote that an export with formulas=guard put before texts."
+    )
     constraints: dict[str, Rule] = Field({}, description="What the values of columns must be, by the columns' names.")
 
     on_error: Literal["reject", "abort"] = Field("reject", description="What to do with a row that does not fit.")
@@ -98,14 +101,22 @@ class ImportOptions(BaseModel):
     def form(self) -> ValueFormat:
         """How values are written. Raises InvalidParams for signs that can't be told apart."""
         try:
-            return ValueFormat(self.dates or "ymd", self.thousands or "", self.decimal, tuple(self.nulls))
+            return ValueFormat(
+                self.dates or "ymd", self.thousands or "", self.decimal, tuple(self.nulls), self.formulas == "unguard"
+            )
         except ValueError as error:
             raise InvalidParams(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
 
     @property
     def written(self) -> dict[str, Any]:
         """What is said of how the file is written, for sniff."""
-        return {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape, "header": self.header}
+        return {
+            "delimiter": self.delimiter,
+            "quote": self.quote,
+            "escape": self.escape,
+            "header": self.header,
+            "guarded": self.formulas == "unguard",
+        }
 
 
 class ImportParams(ImportOptions):

@@ -143,6 +143,7 @@ HARD: dict[str, list[str]] = {
     ],
     "text": [
         *("a", " ", "é", "€😀", "null", "\\N", "\\.", "a\tb", "x" * 40, "it's", "007", "\u2028", "\x7f", "\ufeff"),
+        *("'=", "''=1", "'-", "=", "'\t", "'\r", "'+é", "'@x", "'a=", "' =", "'", "''''"),
         *('"', '""', 'a"b', 'say "yes" and "no"', '"a', 'a"', "'", "''", ",", "a\nb", "\r", "\r\n", "a\r\n\nb", '\n"\r'),
     ],
 }
@@ -228,6 +229,8 @@ FORMATS = [
     *(ValueFormat(thousands=mark) for mark in (",", "'", " ")),
     ValueFormat(decimal=","),
     *(ValueFormat(thousands=mark, decimal=",", dates="dmy") for mark in (".", " ", "'")),
+    ValueFormat(guarded=True),
+    ValueFormat(guarded=True, nulls=("'=", "-", "=")),
 ]
 
 

@@ -26,7 +26,7 @@ room = Blueprint("preview_pages", __name__)
 SCHEMA = ImportParams.model_json_schema()
 GROUPS = (
     ("How the file is written", ("encoding", "delimiter", "quote", "escape", "header", "ragged")),
-    ("Columns and values", ("columns", "types", "dates", "thousands", "decimal", "nulls", "constraints")),
+    ("Columns and values", ("columns", "types", "dates", "thousands", "decimal", "nulls", "formulas", "constraints")),
     ("Rows that do not fit", ("on_error", "max_errors")),
 )
 ABOVE = ("upload", "dataset", "dry_run", "allow_duplicate")  # these stand apart from the groups
