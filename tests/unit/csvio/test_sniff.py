@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import zipfile
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_other_quotes_and_escapes() -> None:
     "signs",
     [{"quote": "x"}, {"quote": "''"}, {"escape": " "}, {"escape": '"'}, {"delimiter": "'", "quote": "'"}, {"quote": "é"}],
 )
-def test_signs_that_can_not_be(signs: dict[str, str]) -> None:
+def test_signs_that_can_not_be(signs: dict[str, Any]) -> None:
     with pytest.raises(InvalidParams) as caught:
         sniff(io.BytesIO(b"a,b\n1,2\n"), **signs)
     assert caught.value.hint
