@@ -66,6 +66,8 @@ def cli_page() -> str:
     lines += ["", "## Profiles", "", inspect.cleandoc(profiles.__doc__ or "")]
     for name, command in cli.commands.items():
         lines += ["", f"## waystation {name}", "", "```text", _help(command, f"waystation {name}"), "```"]
+        for inner, one in command.commands.items() if isinstance(command, click.Group) else ():
+            lines += ["", f"### waystation {name} {inner}", "", "```text", _help(one, f"waystation {name} {inner}"), "```"]
     return "\n".join(lines) + "\n"
 
 

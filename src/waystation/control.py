@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
@@ -19,6 +20,7 @@ from psycopg import sql
 from pydantic import BaseModel
 
 from waystation import states
+from waystation.access import ANYBODY, Caller, Need
 from waystation.csvio.rejects import Reject, rejects_csv
 from waystation.errors import (
     AlreadyUnderWay,
@@ -27,7 +29,9 @@ from waystation.errors import (
     IdempotencyKeyReused,
     InvalidParams,
     InvalidRequest,
+    KindNotFound,
     NoResult,
+    NotAllowed,
     TaskNotFound,
     UploadNotFound,
     UploadUnfinished,
@@ -49,6 +53,7 @@ from waystation.model import (
     State,
     Task,
     TaskFilter,
+    UnfinishedUpload,
     Upload,
     Verb,
     Worker,
@@ -193,6 +198,15 @@ class Control:
     def __init__(self, database: Database, registry: Registry, files: Files, engine: Engine, settings: Settings) -> None:
         self.database, self.registry, self.files = database, registry, files
         self.engine, self.settings = engine, settings
+        self.caller = ANYBODY
+
+    def acting_for(self, caller: Caller) -> Control:
+        """The same, for somebody: what is closed to them is not there, and what is not theirs they can't act on."""
+        if caller == self.caller:
+            return self
+        made = copy.copy(self)
+        made.caller = caller
+        return made
 
     # -- submit
     def submit(
@@ -206,17 +220,21 @@ class Control:
     ) -> tuple[Task, bool]:
         """A new task, queued; with an idempotency key that was seen before, the task that it made then and False.
 
-        Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, IdempotencyKeyReused and AlreadyUnderWay.
+        Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, IdempotencyKeyReused and AlreadyUnderWay,
+        NotAllowed, and DatasetNotFound for a dataset that is closed to the caller.
         """
-        known = self.registry.get(kind)
+        known = self._kind(kind)
+        self.caller.require(Need.SUBMIT)
         model = known.parse(params)
         clean, secrets = parted(model)
+        self._must_see_dataset(clean.get("dataset"))
         if MASK in secrets.values():
             raise InvalidParams(f"A secret parameter of {kind!r} is {MASK!r}, as masked ones are shown: give it in full.")
         with self.database.transaction() as connection:
             asked = _request_hash(connection, kind, clean, secrets)
             if idempotency_key is not None and (seen := tasks.by_key(connection, idempotency_key)):
                 return self._same(seen, asked), False
+            self._must_own_upload(connection, clean)
             if known.check_params is not None:
                 try:
                     known.check_params(Looker(connection, self.files), model)
@@ -254,7 +272,7 @@ class Control:
         return made, True
 
     def _same(self, seen: tuple[Task, str], asked: str) -> Task:
-        if seen[1] != asked:
+        if seen[1] != asked or not self.caller.owns(seen[0].created_by):
             raise IdempotencyKeyReused
         return seen[0]
 
@@ -267,6 +285,25 @@ class Control:
             if params.get("upload") and (sent := uploads.get(connection, UUID(str(params["upload"])))):
                 return sent.name
         return None
+
+    def _must_own_upload(self, connection: Connection, params: Mapping[str, JsonValue]) -> None:
+        """Somebody else's upload is not there, for whoever acts on their own only."""
+        with suppress(ValueError):  # a kind of somebody's own may call something else `upload`
+            if params.get("upload") and (sent := uploads.get(connection, UUID(str(params["upload"])))):
+                self._must_own(sent)
+
+    def _must_own(self, sent: Upload | UnfinishedUpload) -> None:
+        if not self.caller.owns(sent.created_by):
+            raise UploadNotFound
+
+    def check_upload(self, id: UUID) -> None:
+        """Raises UploadNotFound for an upload, whole or not, that is somebody else's; one that is not there passes."""
+        if self.caller.may(Need.MANAGE):
+            return
+        with self.database.transaction() as connection:
+            sent = unfinished.get(connection, id) or uploads.get(connection, id)
+        if sent is not None:
+            self._must_own(sent)
 
     def _hold_uploads(self, connection: Connection, task: Task) -> None:
         name = task.params.get("upload")
@@ -291,7 +328,7 @@ class Control:
         except ValueError:
             raise TaskNotFound(f"There is no task {str(task_id)[:60]!r}.") from None
         found = tasks.get(connection, id)
-        if found is None:
+        if found is None or not self.caller.sees(found.kind, found.dataset):
             raise TaskNotFound(f"There is no task {id}.")
         return found
 
@@ -321,7 +358,9 @@ class Control:
         except ValueError:
             raise InvalidRequest("`cursor` must be one that an earlier page gave as `next`.") from None
         with self.database.transaction() as connection:
-            found = tasks.select(connection, which or TaskFilter(), status=status, before=before, limit=limit + 1)
+            found = tasks.select(
+                connection, which or TaskFilter(), status=status, before=before, limit=limit + 1, hidden=self.caller.hidden
+            )
         more = len(found) > limit
         return Page(found[:limit], base36(found[limit - 1].seq) if more else None)
 
@@ -331,7 +370,7 @@ class Control:
             return tasks.events(connection, self._get(connection, task_id).id, after=after, limit=limit)
 
     def changes(self, since: datetime) -> list[Task]:
-        """Tasks that changed since then. A change may show a little late: ask for some seconds twice."""
+        """Tasks that changed since then, whoever asks. A change may show a little late: ask for some seconds twice."""
         with self.database.transaction() as connection:
             return tasks.changed(connection, since)
 
@@ -352,7 +391,17 @@ class Control:
 
     def kinds(self) -> list[KindInfo]:
         """The kinds that this process knows."""
-        return [k.info() for k in self.registry]
+        return [k.info() for k in self.registry if self.caller.sees(k.name, None)]
+
+    def kind(self, name: str) -> KindInfo:
+        """One kind. Raises KindNotFound."""
+        return self._kind(name).info()
+
+    def _kind(self, name: str) -> Kind:
+        found = self.registry.get(name)
+        if not self.caller.sees(name, None):
+            raise KindNotFound(f"There is no kind {name[:60]!r}.")
+        return found
 
     def workers(self) -> list[Worker]:
         """The workers that were heard of lately."""
@@ -389,8 +438,9 @@ class Control:
     ) -> Limit | None:
         """Let at most `running` tasks of a kind, a dataset or a queue run at a time, or begin none (`held`) for now.
 
-        With neither, nothing is wanted of it any more. Tasks that run already go on. Raises InvalidRequest.
+        With neither, nothing is wanted of it any more. Tasks that run already go on. Raises InvalidRequest, NotAllowed.
         """
+        self.caller.require(Need.MANAGE)
         if scope not in SCOPES:
             raise InvalidRequest(f"There is no scope {scope!r}; the scopes are {', '.join(SCOPES)}.")
         if scope == "kind":
@@ -409,7 +459,7 @@ class Control:
     def datasets(self) -> list[Dataset]:
         """All datasets."""
         with self.database.transaction() as connection:
-            return datasets.every_dataset(connection)
+            return [d for d in datasets.every_dataset(connection) if d.name not in self.caller.hidden.datasets]
 
     def dataset(self, name: str) -> Dataset:
         """One dataset; DatasetNotFound without one."""
@@ -417,10 +467,15 @@ class Control:
             return self._dataset(connection, name)
 
     def _dataset(self, connection: Connection, name: str) -> Dataset:
+        self._must_see_dataset(name)
         found = datasets.get(connection, name)
         if found is None:
             raise DatasetNotFound(f"There is no dataset named {name[:60]!r}.")
         return found
+
+    def _must_see_dataset(self, name: JsonValue) -> None:
+        if isinstance(name, str) and name in self.caller.hidden.datasets:
+            raise DatasetNotFound(f"There is no dataset named {name[:60]!r}.")
 
     def batches(self, name: str) -> list[Batch]:
         """The batches of a dataset; DatasetNotFound without one."""
@@ -430,6 +485,7 @@ class Control:
 
     def dataset_size(self, name: str) -> int:
         """Bytes on the disk of what readers see of a dataset."""
+        self._must_see_dataset(name)
         with self.database.transaction() as connection:
             return datasets.size(connection, name)
 
@@ -496,7 +552,7 @@ class Control:
     ) -> Task:
         """Ask a verb of a task. Asked again, it changes nothing; VerbNotPossible says what is possible instead.
 
-        `params` changes what the kind lets a retry change. Raises Busy when the row stays locked.
+        `params` changes what the kind lets a retry change. Raises Busy when the row stays locked, NotAllowed.
         """
         task, changed = self._ask(verb, task_id, actor=actor, reason=reason, params=params)
         return self._after(task) if changed else task
@@ -506,13 +562,13 @@ class Control:
     ) -> list[Outcome]:
         """Ask a verb of every task that fits, newest first; each answers for itself."""
         with self.database.transaction() as connection:
-            found = tasks.select(connection, which, limit=limit)
+            found = tasks.select(connection, which, limit=limit, hidden=self.caller.hidden)
         out: list[Outcome] = []
         for task in found:
             try:
                 now, changed = self._ask(verb, task.id, actor=actor, reason=reason)
                 out.append(Outcome(self._after(now) if changed else now, changed))
-            except VerbNotPossible as error:
+            except (VerbNotPossible, NotAllowed) as error:
                 out.append(Outcome(task, False, error))
         return out
 
@@ -529,6 +585,7 @@ class Control:
         with self.database.transaction() as connection:
             while True:
                 task = self._get(connection, task_id)
+                self.caller.require_own(task.created_by, f"Task {task.id}")
                 answer = states.answer(verb, task.situation)
                 if isinstance(answer, states.Refusal):
                     raise _refused(verb, task, answer)

@@ -312,6 +312,48 @@ class Forbidden(WaystationError):
     remedy = "Use POST, from the page itself or from a program."
 
 
+class UnknownHost(Forbidden):
+    """The request names this server by a name that it does not know as its own."""
+
+    code = "unknown-host"
+    remedy = "Call it by its number or as localhost, or add the name to WAYSTATION_HOSTS."
+
+
+class TokenNeeded(WaystationError):
+    """This server answers to those who show a token."""
+
+    code, status, exit_code = "token-needed", 401, 5
+    remedy = "Send the header `Authorization: Bearer TOKEN`; an admin makes one with `waystation token create NAME --role …`."
+
+
+class WrongToken(TokenNeeded):
+    """No token in force is this one: it is misspelt, has expired or was revoked."""
+
+    code = "wrong-token"
+    remedy = "Ask an admin for a new one: `waystation token create NAME --role …`."
+
+
+class NotAllowed(WaystationError):
+    """The token's role does not allow this."""
+
+    code, status, exit_code = "not-allowed", 403, 5
+    remedy = "Ask somebody with the role that is named, or an admin for another token."
+
+
+class TokenNotFound(NotFound):
+    """There is no token of this name in force."""
+
+    code = "token-not-found"
+    remedy = "`waystation token list` or GET /tokens lists them."
+
+
+class TokenExists(WaystationError):
+    """A token of this name is in force already."""
+
+    code, status, exit_code = "token-exists", 409, 4
+    remedy = "Take another name, or revoke the one that there is first."
+
+
 class TooLarge(WaystationError):
     """The request is larger than this server takes."""
 
@@ -409,6 +451,16 @@ class WrongSetting(WaystationError):
 
     code, status, exit_code = "wrong-setting", 500, 8
     remedy = "docs/settings.md lists each setting with its form."
+
+
+class NoTokens(WaystationError):
+    """The server would listen beyond this machine, and nobody could be told from anybody: no token has been made."""
+
+    code, status, exit_code = "no-tokens", 500, 8
+    remedy = (
+        "Make one with `waystation token create NAME --role admin`, or name one in WAYSTATION_ADMIN_TOKEN_FILE;"
+        " or trust whoever reaches the server: --insecure, or WAYSTATION_INSECURE=1."
+    )
 
 
 class Unavailable(WaystationError):

@@ -341,6 +341,22 @@ class Limit:
     set_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What lets somebody in, without its secret: a role, and groups for what is closed to others."""
+
+    id: int
+    name: str
+    role: str
+    groups: tuple[str, ...]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None  # to the hour
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+
 PARTS = ("database", "broker", "worker")
 
 

@@ -42,7 +42,7 @@ class Settings(BaseModel):
     actor: str = Field("anonymous", description="Name that the command line signs its requests with.")
 
     token: str | None = Field(
-        None, description="Token that the command line shows to the server; better as WAYSTATION_TOKEN_FILE."
+        None, repr=False, description="Token that the command line shows to the server; better as WAYSTATION_TOKEN_FILE."
     )
 
     lease: float = Field(4.0, gt=0, description="Seconds an attempt may be silent before its task goes to another.")
@@ -53,8 +53,19 @@ class Settings(BaseModel):
     lock_timeout: float = Field(2.0, gt=0, description="Seconds a verb waits for a lock before it answers 503.")
     publish_lock_timeout: float = Field(0.1, gt=0, description="Seconds a publish waits for a dataset before it backs off.")
     insecure: bool = Field(
-        False, description="Trust whoever reaches the server: the GET verbs act for callers on other machines too."
+        False, description="Trust whoever reaches the server: no token is asked for, and GET verbs act for other machines too."
     )
+    admin_token: str | None = Field(
+        None,
+        min_length=32,
+        pattern=r"^[\x21-\x7e]+$",
+        repr=False,
+        description="A token of role admin and name `admin` that needs no making; better as WAYSTATION_ADMIN_TOKEN_FILE.",
+    )
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="Names that the server is called by, separated by commas; its numbers and localhost always do."
+    )
+    session_hours: float = Field(12.0, gt=0, description="Hours after which a login of the page ends.")
     linger: float = Field(
         0.0,
         ge=0,

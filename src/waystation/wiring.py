@@ -11,6 +11,7 @@ from waystation import logs
 from waystation.control import Control
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.worker import Supervisor
+from waystation.gate import Gate
 from waystation.local import Lodging, lodge
 from waystation.resumable import Resumable
 from waystation.sdk.kind import Registry
@@ -33,6 +34,7 @@ class House:
     bell: Doorbell
     control: Control
     resumable: Resumable
+    gate: Gate
     database_url: str
     redis_url: str
     lodging: Lodging | None = field(default=None, repr=False)
@@ -73,11 +75,12 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
         bell = Doorbell(redis_url)
         control = Control(database, registry, files, bell, settings)
         resumable = Resumable(database, files, settings)
+        gate = Gate(database, admin_token=settings.admin_token)
     except BaseException:
         if lodging is not None:
             lodging.close()
         raise
-    return House(settings, database, registry, files, bell, control, resumable, database_url, redis_url, lodging)
+    return House(settings, database, registry, files, bell, control, resumable, gate, database_url, redis_url, lodging)
 
 
 def worker_name() -> str:

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from waystation.storage import datasets, effects, limits, reading, staging, tasks, unfinished, uploads, workers
+from waystation.storage import datasets, effects, limits, reading, staging, tasks, tokens, unfinished, uploads, workers
 from waystation.storage.migrate import migrations
 from waystation.wiring import House
 
@@ -18,6 +18,7 @@ MODULES = {
     "staging": staging,
     "limits": limits,
     "reading": reading,
+    "tokens": tokens,
     "unfinished": unfinished,
     "uploads": uploads,
     "workers": workers,

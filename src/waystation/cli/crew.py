@@ -95,8 +95,9 @@ class Crew:
         self._over = threading.Event()
         self._told, self._url = -1, ""
         environ = {**os.environ, **settings.environ()}
+        lone = {name: value for name, value in environ.items() if not name.startswith("WAYSTATION_ADMIN_TOKEN")}
         self._web = Child("web", self._web_command, environ)
-        self._worker = Child("worker", lambda: (["worker"], ()), environ)
+        self._worker = Child("worker", lambda: (["worker"], ()), lone)  # kinds run there: what opens every door is not for them
 
     def run(self, ready: Callable[[str], None]) -> int:
         """Serve; `ready` hears the address, once, when everything answers. The exit code: 0 if all ended in time.

@@ -54,6 +54,16 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "terminate": (("terminate TASK_ID", "one that does not come to its next step"),),
     "retry": (("retry TASK_ID --set max_errors=500", "with more patience for bad rows"),),
     "undo": (("undo TASK_ID --reason 'two columns were swapped' --wait", "its rows are gone for every reader"),),
+    "token": (
+        ("token create ada --role operator --expires 90d", "for a person; its secret is shown once"),
+        ("token create reports --role viewer --group payroll", "for a program that reads what is closed to others"),
+        ("token list", "who may come in"),
+        ("token revoke ada", "at once"),
+    ),
+    "restrict": (
+        ("restrict dataset salaries --group payroll", "nobody else sees it, nor its tasks"),
+        ("restrict dataset salaries", "for everybody again"),
+    ),
     "completion": (("completion bash", "what ~/.bashrc evaluates"),),
 }
 

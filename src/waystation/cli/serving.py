@@ -46,10 +46,11 @@ def _free(settings: Settings) -> None:
 @click.option("--home", type=click.Path(file_okay=False), help="State folder [WAYSTATION_HOME, files/].")
 @click.option("--host", help="Address to listen at [WAYSTATION_HOST, 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at; 0 takes a free one [WAYSTATION_PORT, 5000].")
+@click.option("--insecure", is_flag=True, help="Ask for no token, wherever the server listens [WAYSTATION_INSECURE].")
 @click.option("--hints", is_flag=True, help="Say what to try, once it is ready.")
 @shared_options
 @local
-def up(session: Session, home: str | None, host: str | None, port: int | None, hints: bool) -> None:
+def up(session: Session, home: str | None, host: str | None, port: int | None, insecure: bool, hints: bool) -> None:
     """Serve: the web server and a worker, with a private PostgreSQL and Valkey where none is named.
 
     One line says when all is ready. Ctrl-C or SIGTERM ends everything: running tasks finish their step, keep their place and
@@ -58,7 +59,7 @@ def up(session: Session, home: str | None, host: str | None, port: int | None, h
     from waystation import logs
     from waystation.cli.crew import Crew
 
-    settings = Settings.from_env(home=home, host=host, port=port)
+    settings = Settings.from_env(home=home, host=host, port=port, insecure=insecure or None)
     logs.set_up(settings.log)
     _free(settings)
 
@@ -75,18 +76,19 @@ def up(session: Session, home: str | None, host: str | None, port: int | None, h
 @click.command()
 @click.option("--host", help="Address to listen at [WAYSTATION_HOST, 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at; 0 takes a free one [WAYSTATION_PORT, 5000].")
+@click.option("--insecure", is_flag=True, help="Ask for no token, wherever the server listens [WAYSTATION_INSECURE].")
 @click.option("--child-of", "parent", type=int, hidden=True, help="End when this process ends.")
 @click.option("--announce", type=int, hidden=True, help="A file descriptor to write the address to.")
 @shared_options
 @local
-def web(session: Session, host: str | None, port: int | None, parent: int | None, announce: int | None) -> None:
+def web(session: Session, host: str | None, port: int | None, insecure: bool, parent: int | None, announce: int | None) -> None:
     """Serve the API and the page, without a worker."""
     from waystation import logs
     from waystation.web.serve import serve
 
     if parent is not None:
         tie_to(parent)
-    settings = Settings.from_env(host=host, port=port)
+    settings = Settings.from_env(host=host, port=port, insecure=insecure or None)
     logs.set_up(settings.log)
     _free(settings)
 

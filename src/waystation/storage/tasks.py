@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from waystation import states
+from waystation.access import NOTHING_HIDDEN, Hidden
 from waystation.model import Event, Goal, JsonValue, Sample, Situation, State, Task, TaskFilter, Wish
 from waystation.storage.db import Connection, Row, attempt_name, every, one, run
 from waystation.storage.queries import load
@@ -157,15 +158,27 @@ SEARCHED = 100_000  # the newest tasks, which a search looks at
 
 
 def select(
-    connection: Connection, which: TaskFilter, *, status: str | None = None, before: int | None = None, limit: int = 50
+    connection: Connection,
+    which: TaskFilter,
+    *,
+    status: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+    hidden: Hidden = NOTHING_HIDDEN,
 ) -> list[Task]:
-    """Tasks that fit the filter, newest first, older than `before` (a seq). Each filter has its index."""
+    """Tasks that fit the filter and are not hidden, newest first, older than `before` (a seq). Each filter has its index."""
     wheres: list[sql.Composable] = []
     values: dict[str, Any] = {"limit": limit}
     for name in ("state", "kind", "dataset", "created_by"):
         if (value := getattr(which, name)) is not None:
             wheres.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)))
             values[name] = str(value)
+    if hidden.kinds:
+        wheres.append(sql.SQL("kind <> ALL(%(hidden_kinds)s)"))
+        values["hidden_kinds"] = sorted(hidden.kinds)
+    if hidden.datasets:
+        wheres.append(sql.SQL("(dataset IS NULL OR dataset <> ALL(%(hidden_datasets)s))"))
+        values["hidden_datasets"] = sorted(hidden.datasets)
     if which.ids is not None:
         wheres.append(sql.SQL("id = ANY(%(ids)s)"))
         values["ids"] = list(which.ids)

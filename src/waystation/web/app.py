@@ -7,9 +7,22 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from waystation.web import current, guards, page, problems
-from waystation.web.api import asking, catalog, limits, outcome, previews, probes, reference, stream, tasks, transfer, uploads
+from waystation.web.api import (
+    asking,
+    catalog,
+    limits,
+    outcome,
+    previews,
+    probes,
+    reference,
+    stream,
+    tasks,
+    tokens,
+    transfer,
+    uploads,
+)
 from waystation.web.openapi import document
-from waystation.web.operations import Operation, Room
+from waystation.web.operations import Operation, Room, needs_of
 from waystation.wiring import House
 
 ROOMS: tuple[Room, ...] = (
@@ -22,6 +35,7 @@ ROOMS: tuple[Room, ...] = (
     stream.room,
     catalog.room,
     limits.room,
+    tokens.room,
     probes.room,
     reference.room,
 )
@@ -45,8 +59,7 @@ def create_app(house: House | Callable[[], House]) -> Flask:
         app.register_blueprint(room)
     page.install(app)
     app.extensions["openapi"] = document(operations())
-    app.before_request(guards.refuse_impossible_paths)
-    app.before_request(guards.refuse_other_sites)
+    guards.install(app, needs_of(app))
     app.after_request(_headers)
     return app
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import cast
 from urllib.parse import unquote
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
+from waystation.access import ANYBODY, Caller
 from waystation.control import Control
 from waystation.errors import InvalidRequest
 from waystation.web.hub import Hub
@@ -62,9 +63,16 @@ def house() -> House:
     return doorstep_of(current_app).house
 
 
+def caller() -> Caller:
+    """Who asks: the guards have found out. Anybody, where no token is asked for."""
+    found = g.get("caller", ANYBODY)
+    assert isinstance(found, Caller)
+    return found
+
+
 def control() -> Control:
-    """What the current request asks of the tasks."""
-    return house().control
+    """What the current request asks of the tasks, in the name of its caller."""
+    return house().control.acting_for(caller())
 
 
 def hub() -> Hub:
@@ -78,7 +86,10 @@ def leaving() -> bool:
 
 
 def actor() -> str:
-    """Who asks, by their own word until there is access control: the header X-Actor, percent-encoded beyond Latin-1."""
+    """In whose name it is done: that of the caller's token; without one by their own word, the header X-Actor,
+    percent-encoded beyond Latin-1."""
+    if caller().name:
+        return caller().name
     name = unquote(request.headers.get("X-Actor", "")).strip()
     if len(name) > _LONGEST_ACTOR or not name.isprintable():
         raise InvalidRequest(f"X-Actor must be printable text of at most {_LONGEST_ACTOR} characters.")

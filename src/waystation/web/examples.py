@@ -74,5 +74,5 @@ def example_of(operation: Operation) -> Example:
 
 def _place(operation: Operation, name: str) -> str:
     if name == "name":
-        return "people" if operation.path.startswith("/datasets") else "import"
+        return {"datasets": "people", "tokens": "ada"}.get(operation.path.split("/")[1], "import")
     return _PLACES.get(name) or next(iter(operation.choices.get(name, ("people",))))

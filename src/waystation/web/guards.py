@@ -1,18 +1,51 @@
-"""Who may ask for what before there is access control: no page of another site, and no link that is merely followed."""
+"""Before any view: who asks and whether they may; no page of another site, no foreign name, no link that is merely followed."""
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from flask import request
+from flask import Flask, g, request
 
-from waystation.errors import Forbidden, MethodNotAllowed, NotFound
-from waystation.web.current import house
+from waystation.access import ANYBODY, Need
+from waystation.errors import Forbidden, MethodNotAllowed, NotFound, NoTokens, TokenNeeded, UnknownHost
+from waystation.web import current
+from waystation.web.addresses import from_here, host_of, is_address, is_loopback
+from waystation.wiring import House
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+_BEARER = "bearer "
+
+
+def install(app: Flask, needs: Mapping[str, Need]) -> None:
+    """Let every request of the app pass the guards, in this order. `needs`: what each endpoint asks of its caller."""
+    app.before_request(refuse_impossible_paths)
+    app.before_request(refuse_other_sites)
+    app.before_request(partial(admit, needs))
+    app.before_request(refuse_others_uploads)
+
+
+def may_listen(house: House) -> None:
+    """Raises NoTokens for a server that would listen beyond this machine while nobody could be told from anybody."""
+    host = house.settings.host
+    if not (house.gate.closed or house.settings.insecure or is_loopback(host)):
+        raise NoTokens(f"{host} can be reached from other machines, and no token has been made.")
+
+
+def open_door(house: House) -> str:
+    """A sentence for where no token is asked for, which whoever starts the server should know; an empty string elsewhere."""
+    if house.settings.insecure:
+        return "No token is asked for (WAYSTATION_INSECURE): whoever reaches this server may do everything."
+    if house.gate.closed:
+        return ""
+    return (
+        "No token has been made: whoever is on this machine may do everything here;"
+        " `waystation token create NAME --role admin` ends that."
+    )
 
 
 def refuse_impossible_paths() -> None:
@@ -22,8 +55,7 @@ def refuse_impossible_paths() -> None:
 
 
 def refuse_other_sites() -> None:
-    """A request that changes something must not be sent by another site's page (there are no cookies yet, but there is
-    nothing else that would stop it either). Raises Forbidden."""
+    """A request that changes something must not be sent by another site's page. Raises Forbidden."""
     if request.method in _SAFE:
         return
     if _other_site():
@@ -35,11 +67,64 @@ def refuse_other_sites() -> None:
         raise Forbidden(f"This request was sent by a page of {origin}, which is not this server.")
 
 
-def acting_get() -> None:
-    """Let a GET act only where a person or program on this machine asked for it on purpose.
+def admit(needs: Mapping[str, Need]) -> None:
+    """Find out who asks, and whether their role is enough for what they ask for.
 
-    Raises MethodNotAllowed on HEAD; Forbidden for a prefetch, another site's link, or a caller that is not on this machine
-    (unless WAYSTATION_INSECURE says that whoever reaches the server is trusted).
+    Raises TokenNeeded, WrongToken, NotAllowed, UnknownHost.
+    """
+    if request.endpoint is None:  # there is nothing at this address
+        return
+    need = needs[request.endpoint]
+    if need is Need.NOTHING:
+        return
+    identify()
+    current.caller().require(need)
+
+
+def identify() -> None:
+    """Note whose token the request shows. Raises TokenNeeded where it shows none and one is asked for, WrongToken."""
+    gate, settings = current.house().gate, current.house().settings
+    said = request.headers.get("Authorization", "")
+    if said[: len(_BEARER)].lower() == _BEARER and gate.closed:  # where no token was ever made, whoever sends one is anybody
+        g.caller, g.by_bearer = gate.caller(said[len(_BEARER) :].strip()), True
+        return
+    if settings.insecure:
+        _known_host()
+        g.caller = ANYBODY
+        return
+    if gate.closed:
+        raise TokenNeeded
+    _known_host()
+    if not from_here(request):
+        raise TokenNeeded(
+            "No token has been made yet, and without one only callers on the server's own machine are answered.",
+            remedy="Make one there with `waystation token create NAME --role admin`, or set WAYSTATION_INSECURE=1.",
+        )
+    g.caller = ANYBODY
+
+
+def refuse_others_uploads() -> None:
+    """An upload that is named in the address must be the caller's own. Raises UploadNotFound."""
+    named = (request.view_args or {}).get("upload_id")
+    if named is not None:
+        with suppress(ValueError):  # it names none, which its view says
+            current.control().check_upload(UUID(named))
+
+
+def _known_host() -> None:
+    """A name of elsewhere that was made to point here is how a foreign page reaches a server that asks for no token. A number
+    can't be made so, nor a name without a dot. Raises UnknownHost."""
+    name = host_of(request)
+    if is_address(name) or "." not in name or name.endswith(".localhost") or name in current.house().settings.hosts:
+        return
+    raise UnknownHost(f"This server is not known to be called {name[:100]!r}.")
+
+
+def acting_get() -> None:
+    """Let a GET act only where a person or program asked for it on purpose.
+
+    Raises MethodNotAllowed on HEAD; Forbidden for a prefetch, another site's link, or a caller that neither shows a bearer
+    token nor is on this machine (unless WAYSTATION_INSECURE says that whoever reaches the server is trusted).
     """
     if request.method == "HEAD":
         raise MethodNotAllowed("HEAD looks only; this address acts.")
@@ -49,44 +134,18 @@ def acting_get() -> None:
         raise Forbidden("A browser that fetches ahead must not act.")
     if _other_site():
         raise Forbidden("A link of another site must not act.")
-    if not (_from_anywhere() if house().settings.insecure else _from_here()):
+    if g.get("by_bearer"):  # no page and no link preview can send one
+        return
+    if current.caller().name:
+        raise Forbidden("GET does not act for a login of the page.", remedy="Send the same request as POST.")
+    here = from_here(request) and is_loopback(host_of(request))
+    anywhere = current.house().settings.insecure and (is_address(host_of(request)) or host_of(request) == "localhost")
+    if not (here or anywhere):
         raise Forbidden("GET acts only for callers on the server's own machine.", remedy="Send the same request as POST.")
 
 
 def _other_site() -> bool:
     return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
-
-
-def _from_here() -> bool:
-    """The caller is on this machine and calls it by a name of this machine (a name of elsewhere that was made to point here
-    is how a foreign page reaches a local server); a proxy's caller is not on this machine."""
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    name = urlsplit(f"//{request.host}").hostname or ""
-    return _is_loopback(request.remote_addr or "") and (name == "localhost" or _is_loopback(name))
-
-
-def _from_anywhere() -> bool:
-    """The caller named the server by a number, which no foreign page can make its own, or as localhost."""
-    name = urlsplit(f"//{request.host}").hostname or ""
-    return name == "localhost" or _is_address(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return bool((mapped or ip).is_loopback)
 
 
 def only_post(path: str) -> MethodNotAllowed:

@@ -11,6 +11,7 @@ from uuid import UUID
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from waystation.access import Role
 from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import PARTS, State, TaskFilter, Verb
@@ -111,6 +112,23 @@ class LimitRequest(Input):
     running: int | None = Field(None, ge=0, description="At most so many tasks run at a time.")
     held: bool = Field(False, description="No task is begun for now.")
     reason: str | None = Field(None, max_length=1000, description="Shown beside it.")
+
+
+class TokenRequest(Input):
+    """A new token."""
+
+    name: str = Field(min_length=1, max_length=64, description="Who it is for; tasks and timelines carry it.")
+    role: Role = Field(description="What it may do.")
+    groups: list[str] = Field(
+        default_factory=list, max_length=100, description="For kinds and datasets that are closed to others."
+    )
+    expires_in: float | None = Field(None, gt=0, lt=10**9, description="Seconds until it ends; without it, when it is revoked.")
+
+
+class RestrictionRequest(Input):
+    """For whom a kind or a dataset is."""
+
+    groups: list[str] = Field(max_length=100, description="Groups of tokens; none lets everybody in.")
 
 
 class ManyFilter(Input):

@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from waystation import __version__
-from waystation.errors import WaystationError
+from waystation.access import LEAST, Need
+from waystation.errors import NotAllowed, TokenNeeded, WaystationError, WrongToken
+from waystation.web.addresses import COOKIE
 from waystation.web.examples import Example, example_of
 from waystation.web.operations import Answer, Operation
 from waystation.web.snippets import curl, httpie
@@ -30,6 +32,14 @@ _PROBLEM: dict[str, Any] = {
         "remedy": {"type": "string", "description": "What to do about it."},
     },
     "additionalProperties": True,
+}
+_SCHEMES = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token; none is needed where none was ever made.",
+    },
+    "login": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A login of the page."},
 }
 _ANYTIME = "Any request can also end in `invalid-request` (422), `database-unavailable` (503) or `internal` (500)."
 
@@ -53,7 +63,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(op.tag for op in operations)],
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": _SCHEMES},
     }
 
 
@@ -73,10 +83,12 @@ def _operation(op: Operation) -> dict[str, Any]:
     out: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", op.endpoint.partition(".")[2]),
         "summary": op.summary,
-        "description": "\n\n".join([op.text, *(f"```sh\n{line}\n```" for line in lines.values())]),
+        "description": "\n\n".join([op.text, *_who(op), *(f"```sh\n{line}\n```" for line in lines.values())]),
         "x-codeSamples": [{"lang": "Shell", "label": label, "source": line} for label, line in lines.items()],
         "tags": [op.tag],
-        "responses": {**_answers(op.answers), **_errors(op.errors)},
+        "x-needs": op.needs.value,
+        "security": [] if op.needs is Need.NOTHING else [{scheme: []} for scheme in _SCHEMES],
+        "responses": {**_answers(op.answers), **_errors(_all_errors(op))},
     }
     if parameters := [*_path_parameters(op), *_query_parameters(op.query), *_header_parameters(op.headers)]:
         given = {"path": example.places, "query": example.query, "header": example.headers}
@@ -87,6 +99,13 @@ def _operation(op: Operation) -> dict[str, Any]:
     if content := _body(op, example):
         out["requestBody"] = {"content": content}
     return out
+
+
+def _who(op: Operation) -> list[str]:
+    if op.needs is Need.NOTHING:
+        return []
+    own = "; on what others made, `manager`" if op.needs is Need.OWN else ""
+    return [f"With a token: of role `{LEAST[op.needs]}` or higher{own}."]
 
 
 def _path_parameters(op: Operation) -> list[dict[str, Any]]:
@@ -155,6 +174,11 @@ def _answers(answers: tuple[Answer, ...]) -> dict[str, Any]:
             said["headers"] = {n: {"description": text, "schema": {"type": "string"}} for n, text in answer.headers.items()}
         out[str(answer.status)] = said
     return out
+
+
+def _all_errors(op: Operation) -> tuple[type[WaystationError], ...]:
+    """Its own, and those of whoever must say who they are."""
+    return op.errors if op.needs is Need.NOTHING else (*op.errors, TokenNeeded, WrongToken, NotAllowed)
 
 
 def _errors(errors: tuple[type[WaystationError], ...]) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def answer(error: errors.WaystationError) -> Response:
     said.status_code = error.status
     if error.retry_after is not None:
         said.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 401:
+        said.headers["WWW-Authenticate"] = 'Bearer realm="waystation"'
     if error.status == 405:
         said.headers["Allow"] = ", ".join(_allowed())
     return said

@@ -17,6 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from waystation.errors import Unavailable, WaystationError
 from waystation.settings import Settings
+from waystation.web import guards
 from waystation.web.app import create_app
 from waystation.web.current import doorstep_of
 from waystation.wiring import open_house
@@ -96,7 +97,9 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """The application, in the forked process. A failure is told in a sentence and ends the server."""
         try:
-            return create_app(open_house(self._settings))
+            house = open_house(self._settings)
+            guards.may_listen(house)
+            return create_app(house)
         except WaystationError as error:
             print(f"waystation: {error.detail} {error.hint}", file=sys.stderr, flush=True)
             self.notes[0] = error.exit_code
@@ -107,6 +110,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         worker.cfg.set("graceful_timeout", math.ceil(self._settings.grace))  # the parent's is longer: it counts the lingering
         if not self.notes[1]:  # a process that was killed and started again is no news
             self.notes[1] = 1
+            if said := guards.open_door(doorstep_of(worker.wsgi).house):
+                print(f"waystation: {said}", file=sys.stderr, flush=True)
             host, port = worker.sockets[0].getsockname()[:2]
             self._on_ready(str(host), int(port))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from waystation.access import Restriction
 from waystation.kinds.duplicates import told
 from waystation.kinds.previewing import Preview as ImportLook
 from waystation.model import Batch, Column, Dataset, Event, KindInfo, Limit, Page, State, Task, UnfinishedUpload, Upload, Worker
@@ -523,3 +524,56 @@ class HealthOut(Shape):
 
 def _columns(columns: tuple[Column, ...]) -> list[ColumnOut]:
     return [ColumnOut.model_validate(c) for c in columns]
+
+
+class CallerOut(Shape):
+    """Who asks."""
+
+    name: str
+    role: str
+    token: bool = Field(description="A token was shown; else none is asked for here.")
+
+
+class TokenOut(Shape):
+    """What lets somebody in, without its secret."""
+
+    name: str
+    role: str
+    groups: list[str]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None = Field(description="When it was last used, to the hour.")
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+
+class TokenMade(TokenOut):
+    """A new token and its secret."""
+
+    secret: str = Field(description="What is shown as `Authorization: Bearer …`; it can't be told again.")
+
+
+class TokenList(Shape):
+    """The tokens."""
+
+    tokens: list[TokenOut]
+
+
+class RestrictionOut(Shape):
+    """A kind or a dataset that is for some groups only."""
+
+    scope: str
+    name: str
+    groups: list[str]
+
+
+class RestrictionList(Shape):
+    """What is for some groups only."""
+
+    restrictions: list[RestrictionOut]
+
+    @classmethod
+    def of(cls, found: list[Restriction]) -> RestrictionList:
+        """With the groups in the order of the alphabet."""
+        return cls(restrictions=[RestrictionOut(scope=r.scope, name=r.name, groups=sorted(r.groups)) for r in found])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.errors import TaskNotFound, UnknownVerb
 from waystation.model import Verb
 from waystation.web import current
@@ -26,6 +27,7 @@ VERBS = tuple(v.value for v in Verb)
     Answer(200, "What would follow.", ConsequenceOut),
     errors=(TaskNotFound, UnknownVerb),
     choices={"verb": VERBS},
+    needs=Need.SEE,
 )
 def ask(task_id: str, verb: str) -> ResponseReturnValue:
     """What pausing, stopping, undoing … would do now, in sentences, without doing it: how many rows would go, and what stays.
@@ -51,6 +53,7 @@ def ask(task_id: str, verb: str) -> ResponseReturnValue:
     "Show how fast a task was",
     Answer(200, "Its rate over time.", RateOut),
     errors=(TaskNotFound,),
+    needs=Need.SEE,
 )
 def rate(task_id: str) -> ResponseReturnValue:
     """Units a second, measured every two seconds while the task is young and ever farther apart as it grows old."""

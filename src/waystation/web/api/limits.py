@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.errors import InvalidRequest, KindNotFound, MalformedBody
 from waystation.web import current
 from waystation.web.api.common import ACTOR_HEADER, json_of
@@ -15,7 +16,13 @@ room = Room("limits", __name__)
 SCOPES = ("kind", "dataset", "queue")
 
 
-@room.operation("GET", "/limits", "List what is limited or held", Answer(200, "The limits.", LimitList))
+@room.operation(
+    "GET",
+    "/limits",
+    "List what is limited or held",
+    Answer(200, "The limits.", LimitList),
+    needs=Need.SEE,
+)
 def limits() -> ResponseReturnValue:
     """Every kind, dataset or queue of which only so many tasks may run at a time, or none is begun for now."""
     return json_of(LimitList.of(current.control().limits()))
@@ -30,6 +37,7 @@ def limits() -> ResponseReturnValue:
     headers=ACTOR_HEADER,
     errors=(KindNotFound, InvalidRequest, MalformedBody),
     choices={"scope": SCOPES},
+    needs=Need.MANAGE,
 )
 def put(scope: str, name: str) -> ResponseReturnValue:
     """Let at most `running` tasks run at a time, or begin none while `held`; with neither, the limit is taken away. Tasks
@@ -48,6 +56,7 @@ def put(scope: str, name: str) -> ResponseReturnValue:
     headers=ACTOR_HEADER,
     errors=(KindNotFound, InvalidRequest),
     choices={"scope": SCOPES},
+    needs=Need.MANAGE,
 )
 def delete(scope: str, name: str) -> ResponseReturnValue:
     """Nothing is wanted of it any more; what waited for it may begin."""

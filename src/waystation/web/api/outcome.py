@@ -7,6 +7,7 @@ from base64 import b64encode
 from flask import Response, send_file
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.errors import NoResult, RangeNotSatisfiable, TaskNotFound
 from waystation.web import current
 from waystation.web.api.common import json_of
@@ -26,6 +27,7 @@ _FILE_HEADERS = {"ETag": "The file's sha256.", "Content-Disposition": "What to c
     Answer(206, "The part that Range asked for.", media_type="text/csv"),
     Answer(304, "If-None-Match names the file as it is."),
     errors=(TaskNotFound, NoResult, RangeNotSatisfiable),
+    needs=Need.SEE,
 )
 def result(task_id: str) -> ResponseReturnValue:
     """The file, whole or in parts (Range); its ETag is its sha256, so that a broken download can go on where it broke."""
@@ -53,6 +55,7 @@ def result(task_id: str) -> ResponseReturnValue:
     Answer(200, "All of them as CSV, or with `format=json` a page.", media_type="text/csv"),
     query=RejectsQuery,
     errors=(TaskNotFound,),
+    needs=Need.SEE,
 )
 def rejects(task_id: str) -> ResponseReturnValue:
     """The rows that were refused, in file order: as CSV with the original columns, `_line` and `_error`, ready to be mended and
@@ -75,6 +78,7 @@ def rejects(task_id: str) -> ResponseReturnValue:
     Answer(200, "Its events, oldest first.", Timeline),
     query=EventsQuery,
     errors=(TaskNotFound,),
+    needs=Need.SEE,
 )
 def timeline(task_id: str) -> ResponseReturnValue:
     """What happened to the task, when, by whom and why."""

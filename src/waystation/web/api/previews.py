@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.errors import (
     EmptyFile,
     InvalidName,
@@ -41,6 +42,7 @@ room = Room("previews", __name__)
         InvalidParams,
         UnknownColumn,
     ),
+    needs=Need.OWN,
 )
 def look_at(upload_id: str) -> ResponseReturnValue:
     """What an import with these options would make of the file, without importing anything: how it is written, its columns

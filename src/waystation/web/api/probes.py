@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from waystation.access import Need
 from waystation.control import Control
 from waystation.errors import Unavailable
 from waystation.model import PARTS
@@ -22,7 +23,13 @@ from waystation.web.shapes import HealthOut
 room = Room("probes", __name__)
 
 
-@room.operation("GET", "/healthz", "Is the process alive?", Answer(200, "It is.", HealthOut))
+@room.operation(
+    "GET",
+    "/healthz",
+    "Is the process alive?",
+    Answer(200, "It is.", HealthOut),
+    needs=Need.NOTHING,
+)
 def healthz() -> ResponseReturnValue:
     """Answers 200 while the process lives, whatever else is missing."""
     return json_of(HealthOut(status="alive"))
@@ -35,6 +42,7 @@ def healthz() -> ResponseReturnValue:
     Answer(200, "Every part is there.", HealthOut),
     query=ReadyQuery,
     errors=(Unavailable,),
+    needs=Need.NOTHING,
 )
 def readyz() -> ResponseReturnValue:
     """Answers 200 when the database, the broker and a worker are there; else 503 with what is missing in `parts`.
@@ -56,7 +64,13 @@ def readyz() -> ResponseReturnValue:
     return json_of(HealthOut(status="ready", parts=health.parts))
 
 
-@room.operation("GET", "/metrics", "Metrics for Prometheus", Answer(200, "Prometheus' text format.", media_type="text/plain"))
+@room.operation(
+    "GET",
+    "/metrics",
+    "Metrics for Prometheus",
+    Answer(200, "Prometheus' text format.", media_type="text/plain"),
+    needs=Need.SEE,
+)
 def metrics() -> ResponseReturnValue:
     """Numbers of tasks, workers and slots, counted when asked."""
     registry = CollectorRegistry()

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.errors import (
     AlreadyUnderWay,
     DuplicateFile,
@@ -43,7 +44,14 @@ VERBS = tuple(v.value for v in Verb)
 BY_GET = (Verb.PAUSE, Verb.RESUME, Verb.STOP)
 
 
-@room.operation("GET", "/tasks/", "List tasks, newest first", Answer(200, "A page of tasks.", TaskList), query=ListQuery)
+@room.operation(
+    "GET",
+    "/tasks/",
+    "List tasks, newest first",
+    Answer(200, "A page of tasks.", TaskList),
+    query=ListQuery,
+    needs=Need.SEE,
+)
 def list_tasks() -> ResponseReturnValue:
     """The tasks that fit every filter that is given. `next` is the address of the page after this one."""
     asked = query(ListQuery)
@@ -64,6 +72,7 @@ def list_tasks() -> ResponseReturnValue:
     example={"kind": "generate", "params": {"rows": 1000}},
     headers={**KEY_HEADER, **ACTOR_HEADER},
     errors=(KindNotFound, InvalidParams, IdempotencyKeyReused, AlreadyUnderWay, DuplicateFile, MalformedBody),
+    needs=Need.SUBMIT,
 )
 def submit() -> ResponseReturnValue:
     """Start a task of one of the kinds that GET /kinds lists, with the parameters that its JSON Schema asks for."""
@@ -87,6 +96,7 @@ def submit() -> ResponseReturnValue:
     example={"verb": "pause", "filter": {"kind": "import", "state": "running"}, "reason": "maintenance"},
     headers=ACTOR_HEADER,
     errors=(MalformedBody,),
+    needs=Need.OWN,
 )
 def verbs() -> ResponseReturnValue:
     """Pause, stop, … every task that fits the filter, newest first. Each answers for itself: one that can't is no error."""
@@ -116,6 +126,7 @@ def verbs() -> ResponseReturnValue:
     Answer(200, "The task.", TaskOut),
     query=ShowQuery,
     errors=(TaskNotFound,),
+    needs=Need.SEE,
 )
 def show(task_id: str) -> ResponseReturnValue:
     """One task. With `wait` the answer comes when it changes (if `version` is given: when it is another than that), at the
@@ -151,6 +162,7 @@ def _act(task_id: str, verb: str) -> ResponseReturnValue:
     headers=ACTOR_HEADER,
     errors=(TaskNotFound, InvalidParams, MalformedBody, *VERB_ERRORS),
     choices={"verb": VERBS},
+    needs=Need.OWN,
 )
 def act(task_id: str, verb: str) -> ResponseReturnValue:
     """Ask something of a task, with an optional `reason` for its timeline; retry can change `params` that its kind marks
@@ -166,6 +178,7 @@ def act(task_id: str, verb: str) -> ResponseReturnValue:
     headers=ACTOR_HEADER,
     errors=(TaskNotFound, *VERB_ERRORS, *ACTING_GET),
     choices={"verb": tuple(v.value for v in BY_GET)},
+    needs=Need.OWN,
 )
 def act_by_get(task_id: str, verb: str) -> ResponseReturnValue:
     """The same as POST, for callers on the server's own machine: never on HEAD, for a prefetch, or for another site's link."""

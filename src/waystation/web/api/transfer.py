@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from flask import request
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.errors import (
     DatasetNotFound,
     DiskFull,
@@ -62,6 +63,7 @@ room = Room("transfer", __name__)
         TooLarge,
         DiskFull,
     ),
+    needs=Need.SUBMIT,
 )
 def upload() -> ResponseReturnValue:
     """Send a CSV file as the field `file` of a multipart form, or as the raw body, and start its import. What can't be
@@ -97,6 +99,7 @@ def upload() -> ResponseReturnValue:
         UnknownColumn,
         *ACTING_GET,
     ),
+    needs=Need.SUBMIT,
 )
 @room.operation(
     "POST",
@@ -121,6 +124,7 @@ def upload() -> ResponseReturnValue:
         IdempotencyKeyReused,
         MalformedBody,
     ),
+    needs=Need.SUBMIT,
 )
 def download() -> ResponseReturnValue:
     """Start an export of the rows whose date lies from `from` to `till`, both days included. The fields stand in the query, a

@@ -9,6 +9,7 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.http import http_date
 
+from waystation.access import Need
 from waystation.errors import (
     ChecksumMismatch,
     DiskFull,
@@ -73,6 +74,7 @@ def _says_so(response: Response) -> Response:
             "Tus-Checksum-Algorithm": "How bytes can be checked.",
         },
     ),
+    needs=Need.NOTHING,
 )
 def capabilities() -> ResponseReturnValue:
     """The version and the extensions of [tus](https://tus.io) that this server speaks, and the size that it takes."""
@@ -100,6 +102,7 @@ def capabilities() -> ResponseReturnValue:
         **ACTOR_HEADER,
     },
     errors=(*RECEIVING, InvalidRequest, ProtocolVersion),
+    needs=Need.SUBMIT,
 )
 def announce() -> ResponseReturnValue:
     """Say how large the file is and how it is called; its bytes follow by PATCH, in as many pieces as it takes, each from
@@ -127,6 +130,7 @@ def announce() -> ResponseReturnValue:
     Answer(200, "See the headers.", media_type="text/plain", headers={"Upload-Length": "Bytes of the whole.", **PLACE}),
     headers=VERSION_HEADER,
     errors=(UploadNotFound, UploadLocked, ProtocolVersion),
+    needs=Need.OWN,
 )
 @room.operation(
     "GET",
@@ -134,6 +138,7 @@ def announce() -> ResponseReturnValue:
     "Show an upload",
     Answer(200, "The upload.", UploadOut, headers=PLACE),
     errors=(UploadNotFound, UploadLocked),
+    needs=Need.OWN,
 )
 def standing(upload_id: str) -> ResponseReturnValue:
     """How many bytes are on the disk for good: a client whose connection broke asks this, and goes on from there."""
@@ -156,6 +161,7 @@ def standing(upload_id: str) -> ResponseReturnValue:
     raw_type=tus.BODY,
     headers={**VERSION_HEADER, "Upload-Offset": "Where these bytes begin: what HEAD tells.", **BODY_HEADERS},
     errors=(*RECEIVING, InvalidRequest, UploadNotFound, OffsetMismatch, UploadLocked, ProtocolVersion),
+    needs=Need.OWN,
 )
 def send(upload_id: str) -> ResponseReturnValue:
     """Send on from where the upload stands. What has come counts even if the connection breaks; with Upload-Checksum a piece
@@ -181,6 +187,7 @@ def send(upload_id: str) -> ResponseReturnValue:
     Answer(204, "It is gone."),
     headers=VERSION_HEADER,
     errors=(UploadNotFound, UploadInUse, ProtocolVersion),
+    needs=Need.OWN,
 )
 def give_up(upload_id: str) -> ResponseReturnValue:
     """Remove an upload, whole or not, that no task has."""
@@ -197,6 +204,7 @@ def give_up(upload_id: str) -> ResponseReturnValue:
     raw_type=tus.BODY,
     headers={**VERSION_HEADER, "X-HTTP-Method-Override": "`PATCH` or `DELETE`."},
     errors=(*RECEIVING, UploadNotFound, OffsetMismatch, UploadLocked, UploadInUse, MethodNotAllowed, ProtocolVersion),
+    needs=Need.OWN,
 )
 def overridden(upload_id: str) -> ResponseReturnValue:
     """The method stands in the header X-HTTP-Method-Override: some proxies let nothing through but GET and POST."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.web import current
 from waystation.web.api.common import has_page
+from waystation.web.operations import Guarded
 from waystation.web.shapes import DatasetOut
 
-room = Blueprint("download", __name__)
+room = Guarded("download", __name__)
 
 
-@room.get("/download")
+@room.get("/download", needs=Need.SUBMIT)
 def download() -> ResponseReturnValue:
     """Choose the rows."""
     has_page()

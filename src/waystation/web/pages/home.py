@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from waystation.access import Need
 from waystation.model import TaskFilter
 from waystation.web import current
 from waystation.web.api.common import has_page
 from waystation.web.api.stream import streamed
 from waystation.web.inputs import ListQuery, query
+from waystation.web.operations import Guarded
 from waystation.web.pages.live import ListView
 from waystation.web.shapes import TaskOut
 
-room = Blueprint("home", __name__)
+room = Guarded("home", __name__)
 PER_PAGE = 50
 
 
@@ -25,7 +27,7 @@ class LiveQuery(ListQuery):
     high: int | None = Field(None, ge=0)
 
 
-@room.get("/")
+@room.get("/", needs=Need.SEE)
 def home() -> ResponseReturnValue:
     """The tasks, newest first."""
     has_page()
@@ -50,7 +52,7 @@ def home() -> ResponseReturnValue:
     )
 
 
-@room.get("/live")
+@room.get("/live", needs=Need.SEE)
 def changes() -> ResponseReturnValue:
     """The changes of a list's rows as server-sent events, each row as it stands on the page."""
     asked = query(LiveQuery)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, make_response, redirect, render_template, request
+from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.errors import InvalidRequest, WaystationError
 from waystation.model import JsonValue, KindInfo
 from waystation.web import current
 from waystation.web.api.common import has_page
 from waystation.web.inputs import MAX_JSON
+from waystation.web.operations import Guarded
 from waystation.web.pages import forms
 from waystation.web.shapes import task_url
 
-room = Blueprint("kinds_pages", __name__)
+room = Guarded("kinds_pages", __name__)
 OWN_PAGES = {"import": "/upload", "export": "/download"}  # kinds that have a page of their own to start from
 
 
@@ -34,13 +36,13 @@ def _page(kind: KindInfo, values: Mapping[str, JsonValue] | None, error: Waystat
     return render_template("kind.html", kind=kind, inputs=forms.inputs(kind.schema, values), error=error)
 
 
-@room.post("/kinds/<name>/start")
+@room.post("/kinds/<name>/start", needs=Need.SUBMIT)
 def start(name: str) -> ResponseReturnValue:
     """Start a task with what was typed; a form with what is wrong in it comes back."""
     has_page()
     request.max_content_length = MAX_JSON
     control = current.control()
-    kind = control.registry.get(name).info()
+    kind = control.kind(name)
     typed = request.form.to_dict()
     try:
         task, _ = control.submit(name, forms.read(kind.schema, typed), actor=current.actor())

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from waystation.access import Need
 from waystation.model import Task, TaskFilter, Verb
 from waystation.web import current
 from waystation.web.api.common import has_page
 from waystation.web.inputs import MAX_JSON, Input, check
+from waystation.web.operations import Guarded
 from waystation.web.pages import live
 from waystation.web.pages.consequences import DONE_WITH, TAKES_BACK, consequence
 from waystation.web.shapes import TaskOut
 from waystation.web.words import count
 
-room = Blueprint("many", __name__)
+room = Guarded("many", __name__)
 MOST = 100  # tasks at a time; the API takes more, by a filter
 
 
@@ -40,7 +42,7 @@ def _picked() -> Picked:
     return check(Picked, {**values, "id": request.values.getlist("id")})
 
 
-@room.get("/many")
+@room.get("/many", needs=Need.OWN)
 def ask() -> ResponseReturnValue:
     """What the verb would do to each of them."""
     has_page()
@@ -56,7 +58,7 @@ def ask() -> ResponseReturnValue:
     )
 
 
-@room.post("/many")
+@room.post("/many", needs=Need.OWN)
 def do() -> ResponseReturnValue:
     """Do it, and say what became of each."""
     has_page()

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.csvio.names import safe_names
 from waystation.model import Task
 from waystation.web import current
 from waystation.web.api.stream import streamed
+from waystation.web.operations import Guarded
 from waystation.web.pages import preview
 from waystation.web.pages.live import TaskView
 from waystation.web.shapes import TaskOut
 
-room = Blueprint("one", __name__)
+room = Guarded("one", __name__)
 SHOWN = 50  # rejects on the page
 
 
@@ -68,7 +70,7 @@ def again(task: Task) -> tuple[str, str] | None:
     return "Start again with these settings", f"/kinds/{task.kind}?{urlencode({'like': str(task.id)})}"
 
 
-@room.get("/live/<task_id>")
+@room.get("/live/<task_id>", needs=Need.SEE)
 def changes(task_id: str) -> ResponseReturnValue:
     """The changes of a task's page as server-sent events."""
     return streamed(TaskView(current.control().get(task_id)).write)

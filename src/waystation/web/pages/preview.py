@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from flask import Blueprint, make_response, redirect, render_template, request
+from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.control import Looker
 from waystation.errors import DuplicateFile, InvalidRequest, UploadNotFound, WaystationError
 from waystation.kinds.previewing import COMPARED, Preview, preview
@@ -18,11 +19,12 @@ from waystation.storage import datasets
 from waystation.web import current
 from waystation.web.api.common import has_page
 from waystation.web.inputs import body, everything
+from waystation.web.operations import Guarded
 from waystation.web.pages import forms
 from waystation.web.policies import Policies
 from waystation.web.shapes import DuplicateOut, task_url
 
-room = Blueprint("preview_pages", __name__)
+room = Guarded("preview_pages", __name__)
 SCHEMA = ImportParams.model_json_schema()
 GROUPS = (
     ("How the file is written", ("encoding", "delimiter", "quote", "escape", "header", "ragged")),
@@ -82,15 +84,15 @@ def _groups(typed: Mapping[str, str]) -> list[tuple[str, list[forms.Input], bool
     return [(title, members, any(f.value for f in members)) for title, members in made if members]
 
 
-@room.post("/uploads/<id>/start")
-def start(id: str) -> ResponseReturnValue:
+@room.post("/uploads/<upload_id>/start", needs=Need.OWN)
+def start(upload_id: str) -> ResponseReturnValue:
     """Start the import, or the check of every row, with what was typed."""
     has_page()
     try:
         policies = body(Policies)
-        task, _ = current.control().submit("import", {"upload": id, **policies.params()}, actor=current.actor())
+        task, _ = current.control().submit("import", {"upload": upload_id, **policies.params()}, actor=current.actor())
     except (InvalidRequest, DuplicateFile) as error:
-        return page(id, error)
+        return page(upload_id, error)
     return redirect(task_url(task), 303)
 
 

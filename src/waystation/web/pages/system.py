@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 
-from flask import Blueprint, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from waystation.web import current
+from waystation.access import Need
+from waystation.web import current, guards
 from waystation.web.api.common import has_page
+from waystation.web.operations import Guarded
 
-room = Blueprint("system", __name__)
+room = Guarded("system", __name__)
 
 
-@room.get("/system")
+@room.get("/system", needs=Need.SEE)
 def system() -> ResponseReturnValue:
     """What an operator looks at first."""
     has_page()
@@ -21,6 +23,7 @@ def system() -> ResponseReturnValue:
     control = house.control
     return render_template(
         "system.html",
+        open_door=guards.open_door(house),
         health=control.health().parts,
         workers=control.workers(),
         counts=control.open_counts(),

@@ -5,17 +5,19 @@ from __future__ import annotations
 from contextlib import ExitStack
 from urllib.parse import urlencode
 
-from flask import Blueprint, redirect, render_template, request
+from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from waystation.access import Need
 from waystation.web import current
 from waystation.web.api.common import has_page
 from waystation.web.intake import take
+from waystation.web.operations import Guarded
 
-room = Blueprint("upload", __name__)
+room = Guarded("upload", __name__)
 
 
-@room.get("/upload")
+@room.get("/upload", needs=Need.SUBMIT)
 def upload() -> ResponseReturnValue:
     """Choose a file."""
     has_page()
@@ -23,7 +25,7 @@ def upload() -> ResponseReturnValue:
     return render_template("upload.html", datasets=found, dataset=request.args.get("dataset", ""))
 
 
-@room.post("/upload")
+@room.post("/upload", needs=Need.SUBMIT)
 def receive() -> ResponseReturnValue:
     """Take the file of a form, and lead to the look at it."""
     has_page()
