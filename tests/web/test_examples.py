@@ -8,22 +8,25 @@ import io
 import json
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from httpie.context import Environment
 from httpie.core import main as run_httpie
 
 from tests.web.conftest import end_of
-from waystation.web.app import operations
+from waystation.web.app import create_app, operations
+from waystation.web.current import doorstep_of
 from waystation.web.examples import FILE, SAMPLE, TASK, UPLOAD, example_of
 from waystation.web.operations import Operation
 from waystation.web.snippets import HOST, curl, httpie
 from waystation.web.tus import BODY
+from waystation.wiring import House
 
 OPERATIONS = operations()
 NAMES = [f"{op.method} {op.path}" for op in OPERATIONS]
@@ -63,6 +66,14 @@ def of_curl(line: str) -> Sent:
     body = SAMPLE if given.data_binary else (given.data or "").encode()
     headers = dict(header.split(": ", 1) for header in given.header)
     return Sent(method, parts.path, parse_qs(parts.query), headers, dict(f.split("=", 1) for f in given.form), body)
+
+
+@pytest.fixture(scope="module")
+def app(town: House) -> Iterator[Flask]:
+    """The application, open whatever happens: an example makes a token, which would close the door to those after it."""
+    made = create_app(replace(town, settings=town.settings.model_copy(update={"insecure": True})))
+    yield made
+    doorstep_of(made).hub.close()
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,10 @@ def test_one_line_when_ready_and_a_clean_end(serve_it: Serve) -> None:
         assert served.line == f"ready 127.0.0.1 {served.port}\n"
         family = psutil.Process(served.process.pid).children(recursive=True)
         assert served.ask("GET", "/healthz") == (200, {"status": "alive", "parts": {}})
-        assert served.end(by) == (0, "", "")
+        code, out, err = served.end(by)
+    assert (code, out) == (0, "")
+    assert err.splitlines() == [f"waystation: {err.removeprefix('waystation: ').strip()}"], "one line: that it is open"
+    assert "No token has been made" in err
         assert not [p for p in family if p.is_running()]
 
 
