@@ -22,9 +22,9 @@ def test_one_line_when_ready_and_a_clean_end(serve_it: Serve) -> None:
         family = psutil.Process(served.process.pid).children(recursive=True)
         assert served.ask("GET", "/healthz") == (200, {"status": "alive", "parts": {}})
         code, out, err = served.end(by)
-    assert (code, out) == (0, "")
-    assert err.splitlines() == [f"waystation: {err.removeprefix('waystation: ').strip()}"], "one line: that it is open"
-    assert "No token has been made" in err
+        assert (code, out) == (0, "")
+        assert err.count("\n") == 1
+        assert "No token has been made" in err
         assert not [p for p in family if p.is_running()]
 
 
@@ -42,7 +42,7 @@ def test_a_killed_child_is_replaced_without_a_second_line(serve_it: Serve) -> No
     wait_until(lambda: [p.pid for p in psutil.Process(served.process.pid).children()] not in ([], [child.pid]), 20)
     assert wait_until(serves_again, 20)
     code, out, _ = served.end()
-    assert (code, out) == (0, "")
+        assert (code, out) == (0, "")
 
 
 def test_what_keeps_it_from_starting_is_said_in_a_sentence(house: House) -> None:
