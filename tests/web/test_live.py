@@ -42,7 +42,7 @@ def test_a_killed_child_is_replaced_without_a_second_line(serve_it: Serve) -> No
     wait_until(lambda: [p.pid for p in psutil.Process(served.process.pid).children()] not in ([], [child.pid]), 20)
     assert wait_until(serves_again, 20)
     code, out, _ = served.end()
-        assert (code, out) == (0, "")
+    assert (code, out) == (0, "")
 
 
 def test_what_keeps_it_from_starting_is_said_in_a_sentence(house: House) -> None:
