@@ -18,6 +18,11 @@ Ask = Callable[[str | None], FlaskClient]
 
 @pytest.fixture
 def tokens(house: House) -> dict[str, str]:
+    """A token of each role."""
+    return a_token_of_each_role(house)
+
+
+def a_token_of_each_role(house: House) -> dict[str, str]:
     """The secrets of tokens that are called as their roles, but for the admin's, whose name is `root`."""
     names = {"viewer": Role.VIEWER, "operator": Role.OPERATOR, "manager": Role.MANAGER, "root": Role.ADMIN}
     return {name: house.gate.create(name, role, actor="test")[1] for name, role in names.items()}

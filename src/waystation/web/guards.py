@@ -13,7 +13,7 @@ from flask import Flask, g, request
 from waystation.access import ANYBODY, Need
 from waystation.errors import Forbidden, MethodNotAllowed, NotFound, NoTokens, TokenNeeded, UnknownHost
 from waystation.web import current
-from waystation.web.addresses import from_here, host_of, is_address, is_loopback
+from waystation.web.addresses import COOKIE, from_here, host_of, is_address, is_loopback
 from waystation.wiring import House
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -88,6 +88,10 @@ def identify() -> None:
     if said[: len(_BEARER)].lower() == _BEARER and gate.closed:  # where no token was ever made, whoever sends one is anybody
         g.caller, g.by_bearer = gate.caller(said[len(_BEARER) :].strip()), True
         return
+    if gate.closed and (cookie := request.cookies.get(COOKIE)) and (caller := gate.caller_of_session(cookie)):
+        _our_own_page()
+        g.caller = caller
+        return
     if settings.insecure:
         _known_host()
         g.caller = ANYBODY
@@ -109,6 +113,15 @@ def refuse_others_uploads() -> None:
     if named is not None:
         with suppress(ValueError):  # it names none, which its view says
             current.control().check_upload(UUID(named))
+
+
+def _our_own_page() -> None:
+    """A browser sends the cookie along with whatever a page makes it send: what changes something must come from a page of
+    ours. Every browser of the last years says so, in one of two headers that no page can write. Raises Forbidden."""
+    if request.method in _SAFE or request.headers.get("Sec-Fetch-Site") == "same-origin":
+        return
+    if request.headers.get("Origin", "null") == "null":  # any other one was held against our own name already
+        raise Forbidden("It can't be told that a page of this server sent this.", remedy="Use a newer browser, or a token.")
 
 
 def _known_host() -> None:

@@ -7,11 +7,11 @@ from flask import Flask
 from waystation import __version__
 from waystation.model import State
 from waystation.states import FINAL, MEANING
-from waystation.web import words
-from waystation.web.pages import download, home, kinds, live, many, one, preview, system, upload
+from waystation.web import current, words
+from waystation.web.pages import download, home, kinds, live, login, many, one, preview, system, upload
 from waystation.web.pages.consequences import ASKS_FIRST, HINTS
 
-ROOMS = (home.room, one.room, many.room, upload.room, preview.room, download.room, kinds.room, system.room)
+ROOMS = (login.room, home.room, one.room, many.room, upload.room, preview.room, download.room, kinds.room, system.room)
 
 PLACES = (
     ("Tasks", "/"),
@@ -37,5 +37,6 @@ def install(app: Flask) -> None:
         counts_of=[s.value for s in State if s not in FINAL or s is State.FAILED],
         places=PLACES,
     )
+    app.context_processor(lambda: {"me": current.caller()})
     for name in ("facts", "number", "moment", "seconds", "size", "amount", "count"):
         app.jinja_env.filters[name] = getattr(words, name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from urllib.parse import urlencode, urlsplit
 
-from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask.globals import request_ctx
 from psycopg import OperationalError
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
@@ -70,9 +71,25 @@ def install(app: Flask) -> None:
 
 
 def _ours(error: errors.WaystationError) -> Response:
+    if isinstance(error, errors.TokenNeeded) and _is_a_persons_look():
+        return _to_login()
     if error.status >= 500 and error.retry_after is None:
         log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
     return answer(error)
+
+
+def _is_a_persons_look() -> bool:
+    offered = ["application/json", "text/html"]
+    return request.method == "GET" and request.accept_mimetypes.best_match(offered) == "text/html"
+
+
+def _to_login() -> Response:
+    """To the form, and from there to what was asked for; a script of ours is told to take the whole page there."""
+    if "HX-Request" in request.headers:
+        said = make_response("", 401)
+        said.headers["HX-Redirect"] = f"/login?{urlencode({'next': urlsplit(request.headers.get('HX-Current-URL', '/')).path})}"
+        return said
+    return make_response(redirect(f"/login?{urlencode({'next': request.full_path.rstrip('?')})}", 303))
 
 
 def _of_http(error: HTTPException) -> Response:
