@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, request
+from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from waystation.errors import Forbidden, MethodNotAllowed, UnknownVerb, VerbNotPossible
@@ -18,7 +19,7 @@ ACTOR_HEADER = {"X-Actor": "Who asks; shown in the timeline."}
 ACCEPTED = (
     Answer(202, "The task was made and waits for a worker.", TaskOut, headers={"Location": "The task's address."}),
     Answer(200, "The task that an earlier request with this Idempotency-Key made.", TaskOut),
-    Answer(303, "To a form of the page: back to where it was sent from.", headers={"Location": "The page."}),
+    Answer(303, "To a form of the page: to the page of the new task.", headers={"Location": "The page."}),
 )
 ACTING_GET: Errors = (Forbidden, MethodNotAllowed)
 VERB_ERRORS: Errors = (VerbNotPossible, UnknownVerb)
@@ -34,10 +35,10 @@ def json_of(shape: BaseModel, status: int = 200) -> Response:
     return Response(shape.model_dump_json(), status=status, mimetype="application/json")
 
 
-def submitted(task: Task, created: bool) -> Response:
+def submitted(task: Task, created: bool) -> ResponseReturnValue:
     """The answer to whoever asked for a new task."""
     if request.method == "POST" and prefers_page():
-        return back(task_url(task))
+        return redirect(task_url(task), 303)
     response = json_of(TaskOut.of(task), 202 if created else 200)
     response.headers["Location"] = task_url(task)
     return response

@@ -16,6 +16,7 @@ from waystation.model import Task, TaskFilter
 from waystation.states import task_status
 from waystation.web import current
 from waystation.web.hub import place
+from waystation.web.pages.rejected import rejected
 from waystation.web.problems import prefers_page
 from waystation.web.shapes import TaskOut
 
@@ -128,6 +129,8 @@ class TaskView:
         if events and events[-1].id != self._last:
             self._last = events[-1].id
             text += self._pieces.part("story", "story", events) + self._pieces.part("log", "log", events)
+            if task.counts.get("bad"):
+                text += self._pieces.part("rejects", "rejects", TaskOut.of(task), *rejected(self._control, task))
         return event("parts", text, mark)
 
 

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from waystation.access import Need
-from waystation.csvio.names import safe_names
 from waystation.model import Task
 from waystation.web import current
 from waystation.web.api.stream import streamed
 from waystation.web.operations import Guarded
 from waystation.web.pages import preview
 from waystation.web.pages.live import TaskView
+from waystation.web.pages.rejected import rejected
 from waystation.web.shapes import TaskOut
 
 room = Guarded("one", __name__)
-SHOWN = 50  # rejects on the page
-
-
-@dataclass(frozen=True, slots=True)
-class RejectShown:
-    """A rejected row as the page shows it; `bad` is the place of the cell that is wrong, if it is one cell."""
-
-    line: int
-    reason: str
-    cells: list[str]
-    bad: int | None
 
 
 def page(task: Task) -> str:
     """Everything that is known of a task."""
     control = current.control()
-    names, rows = rejects(task)
+    names, rows = rejected(control, task)
     return render_template(
         "task.html",
         task=TaskOut.of(task),
@@ -44,19 +32,6 @@ def page(task: Task) -> str:
         reject_rows=rows,
         again=again(task),
     )
-
-
-def rejects(task: Task) -> tuple[list[str], list[RejectShown]]:
-    """The header of the task's file and its first rejected rows."""
-    if not task.counts.get("bad"):
-        return [], []
-    control = current.control()
-    header = control.reject_header(task.id)
-    known = {name: at for at, name in enumerate(safe_names(header)[0])} | {name: at for at, name in enumerate(header)}
-    return header, [
-        RejectShown(row["line"], row["reason"], list(row["fields"]), known.get(row["col"]))
-        for row in control.reject_rows(task.id, limit=SHOWN)
-    ]
 
 
 def again(task: Task) -> tuple[str, str] | None:
