@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv sanitize bench-control crash tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-control: $(READY) ## how fast pause, stop, undo, terminate, rescue, submit
 
 crash: $(READY) ## imports and exports under ten minutes of kill -9, SIGSTOP and FLUSHALL, compared row by row (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.crash.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+
+browser-test: $(READY) ## the pages in a real browser, with axe-core; needs Chromium (the suite skips these tests without it)
+	@BROWSER_TESTS=required $(BIN)/python -m pytest tests/web/browser
 
 tus-test: $(READY) ## tuspy and tus-js-client send 1 GB over a connection that is cut three times (needs node and npm; MEGABYTES=)
 	@$(BIN)/python -m tests.tus.prove --megabytes $(or $(MEGABYTES),1000)

@@ -44,11 +44,11 @@ def test_an_empty_house_says_what_to_do(client: FlaskClient) -> None:
     assert "No task fits" in client.get("/?dataset=none_yet", headers=BROWSER).get_data(as_text=True)
 
 
-def test_a_form_uploads_and_leads_back_to_its_page(client: FlaskClient) -> None:
+def test_a_form_uploads_and_leads_to_its_task(client: FlaskClient) -> None:
     form = {"file": (io.BytesIO(PEOPLE), "p.csv"), "dataset": "formed", "delimiter": "", "on_error": "", "max_errors": ""}
     response = client.post("/tasks/upload", data=form, headers=BROWSER)
-    assert (response.status_code, response.headers["Location"]) == (303, "/?state=running")
     task = client.get("/tasks/?dataset=formed").get_json()["tasks"][0]
+    assert (response.status_code, response.headers["Location"]) == (303, task["self_url"])
     end_of(client, task)
     row = row_of(client.get("/", headers=BROWSER).get_data(as_text=True), task)
     assert "succeeded" in row

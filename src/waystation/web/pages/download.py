@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import render_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from waystation.access import Need
@@ -18,4 +18,5 @@ room = Guarded("download", __name__)
 def download() -> ResponseReturnValue:
     """Choose the rows."""
     has_page()
-    return render_template("download.html", datasets=[DatasetOut.of(d) for d in current.control().datasets()])
+    datasets = [DatasetOut.of(d) for d in current.control().datasets()]
+    return render_template("download.html", datasets=datasets, dataset=request.args.get("dataset", ""))

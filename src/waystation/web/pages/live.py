@@ -116,7 +116,7 @@ class TaskView:
     """One open page of a task."""
 
     def __init__(self, task: Task) -> None:
-        self._id, self._last = task.id, 0
+        self._id, self._last, self._bad = task.id, 0, 0
         self._pieces, self._control = pieces(), current.control()
 
     def write(self, tasks: list[Task], mark: datetime | None) -> str:
@@ -129,8 +129,9 @@ class TaskView:
         if events and events[-1].id != self._last:
             self._last = events[-1].id
             text += self._pieces.part("story", "story", events) + self._pieces.part("log", "log", events)
-            if task.counts.get("bad"):
-                text += self._pieces.part("rejects", "rejects", TaskOut.of(task), *rejected(self._control, task))
+        if task.counts.get("bad", 0) != self._bad:
+            self._bad = task.counts.get("bad", 0)
+            text += self._pieces.part("rejects", "rejects", TaskOut.of(task), *rejected(self._control, task))
         return event("parts", text, mark)
 
 
