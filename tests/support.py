@@ -92,8 +92,9 @@ def table_rows(house: House, dataset: str) -> list[list[str | None]]:
     columns = [c.name for c in house.control.dataset(dataset).columns]
     with house.database.transaction() as connection:
         query = sql.SQL(
-            "SELECT ARRAY[{}]::text[] AS row FROM datasets.{} d JOIN parts p ON p.id = d._batch ORDER BY p.batch, _row"
-        ).format(sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in columns), sql.Identifier(dataset))
+            "SELECT ARRAY[{}]::text[] AS row FROM datasets.{} d JOIN parts p ON p.id = d._batch"
+            " JOIN batches b ON b.id = p.batch ORDER BY b.publish_no, _row"
+        ).format(sql.SQL(", ").join(sql.SQL("d.{}::text").format(sql.Identifier(c)) for c in columns), sql.Identifier(dataset))
         return [r["row"] for r in connection.execute(query)]
 
 

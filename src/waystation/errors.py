@@ -305,6 +305,20 @@ class SchemaConflict(WaystationError):
     remedy = "Give the column the dataset's type in the request, rename it in the file, or import into a new dataset."
 
 
+class BaseChanged(WaystationError):
+    """What readers of the dataset see has changed since this batch was merged with it: the merge has to begin anew."""
+
+    code, status, exit_code = "base-changed", 409, 4
+    remedy = "None is needed: the import begins its merge anew by itself."
+
+
+class KeyTooLong(WaystationError):
+    """A row's key is too long to be looked up."""
+
+    code, status, exit_code = "key-too-long", 422, 2
+    remedy = "Stop this task, and import by a shorter key: a number, a code, or a hash of the text."
+
+
 class Forbidden(WaystationError):
     """This request is not allowed from where it comes."""
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from waystation import states
 from waystation.csvio.packing import Limits
-from waystation.errors import KindFailed, LeaseLost, StepTooLong, WaystationError, crash_loop
+from waystation.errors import BaseChanged, KindFailed, LeaseLost, StepTooLong, WaystationError, crash_loop
 from waystation.heartbeat import Heartbeat
 from waystation.model import Goal, JsonValue, State, Task
 from waystation.sdk.context import CALL_TIMEOUT, Context
@@ -159,12 +159,20 @@ class Attempt:
     # -- the two phases
     def _work(self) -> None:
         try:
-            if self.held.result is None:
-                kind = self.shop.registry.get(self.task.kind)
-                end = self._drive(kind, kind.run, self._params(kind), self.held.cursor)
-                if not isinstance(end, Finished) or not self._mark_finished(end.value):
+            while True:
+                if self.held.result is None:
+                    kind = self.shop.registry.get(self.task.kind)
+                    end = self._drive(kind, kind.run, self._params(kind), self.held.cursor)
+                    if not isinstance(end, Finished) or not self._mark_finished(end.value):
+                        return
+                try:
+                    self._finish()
+                except BaseChanged:
+                    # Its batch was merged with what readers saw a moment ago: the kind itself sees what is to be done again.
+                    self._read_again()
+                    self.held.result = None
+                else:
                     return
-            self._finish()
         except LeaseLost:
             raise
         except Exception as error:
@@ -325,7 +333,8 @@ class Attempt:
         now = time.monotonic()
         if point.done is not None and point.done != self.held.done:
             latest = max(0.0, (point.done - self.held.done) / max(now - self.last, 1e-6))
-            self.held.rate = latest if self.held.rate is None else 0.7 * self.held.rate + 0.3 * latest
+            known = self.held.rate if point.unit in (None, self.held.unit) else None  # what is counted is another thing now
+            self.held.rate = latest if known is None else 0.7 * known + 0.3 * latest
             self.held.done = point.done
         self.last = now
 

@@ -53,6 +53,11 @@ def test_the_reference_tells_of_every_option(model: type[RawUpload]) -> None:
 
 SAME: list[tuple[tuple[str, ...], dict[str, str], dict[str, Any]]] = [
     (("--mode", "replace"), {"mode": "replace"}, {"mode": "replace"}),
+    (
+        ("--key-column", "a", "--key-column", "b", "--on-conflict", "skip"),
+        {"key": "a, b", "on_conflict": "skip"},
+        {"key": ["a", "b"], "on_conflict": "skip"},
+    ),
     (("--encoding", "latin-1"), {"encoding": "latin-1"}, {"encoding": "latin-1"}),
     (("--delimiter", "tab"), {"delimiter": "tab"}, {"delimiter": "\t"}),
     (("--quote", "none"), {"quote": "none"}, {"quote": None}),

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from waystation.storage import datasets, effects, limits, reading, staging, tasks, tokens, unfinished, uploads, workers
+from waystation.storage import datasets, effects, limits, merging, reading, staging, tasks, tokens, unfinished, uploads, workers
 from waystation.storage.migrate import migrations
 from waystation.wiring import House
 
@@ -17,6 +17,7 @@ MODULES = {
     "effects": effects,
     "staging": staging,
     "limits": limits,
+    "merging": merging,
     "reading": reading,
     "tokens": tokens,
     "unfinished": unfinished,

@@ -91,10 +91,12 @@ def _paths(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 )
 @click.option("--name", help="What to call the file, where it comes from standard input (-).")
 @import_options
-@click.option("--key", help="Idempotency-Key: the same upload sent again with the same key is the same task.")
+@click.option("--key", "request_key", help="Idempotency-Key: the same upload sent again with the same key is the same task.")
 @click.option("--wait", is_flag=True, help="Watch the import to its end.")
 @remote
-def upload(session: Session, file: Any, dataset: str, name: str | None, key: str | None, wait: bool, **more: Any) -> None:
+def upload(
+    session: Session, file: Any, dataset: str, name: str | None, request_key: str | None, wait: bool, **more: Any
+) -> None:
     """Send a CSV and import it into a dataset. FILE may be - for standard input.
 
     Rows that do not fit are set aside; `waystation rejects TASK_ID` fetches them, to be mended and uploaded again.
@@ -107,7 +109,7 @@ def upload(session: Session, file: Any, dataset: str, name: str | None, key: str
                 file,
                 dataset=dataset,
                 name=name,
-                key=key,
+                key=request_key,
                 options=options,
                 progress=progress,
                 remember=state_folder() / "uploads",

@@ -85,6 +85,14 @@ def _choice(name: str, *values: str) -> Callable[[Command], Command]:
 
 OPTIONS = (
     _choice("mode", "append", "replace"),
+    click.option(
+        "--key-column",
+        "key",
+        multiple=True,
+        metavar="NAME",
+        help="A column by which a row is known; may be repeated. Needs --on-conflict.",
+    ),
+    _choice("on_conflict", "skip", "update"),
     click.option("--encoding", metavar="NAME", help=_told("encoding")),
     click.option("--delimiter", metavar="CHARACTER", help=f"{_told('delimiter')} The word tab stands for one."),
     click.option("--quote", metavar="CHARACTER", help=_told("quote")),
@@ -140,7 +148,8 @@ def asked(no_header: bool, **given: Any) -> ImportOptions:
     given["header"] = False if no_header else given["header"]
     for flag in ("dry_run", "allow_duplicate"):
         given[flag] = given[flag] or None
-    given["nulls"] = list(given["nulls"]) or None
+    for listed in ("nulls", "key"):
+        given[listed] = list(given[listed]) or None
     said = {k: v for k, v in given.items() if v is not None}
     for option in ("quote", "escape", "max_errors"):
         if said.get(option, "").lower() in ("none", "null"):

@@ -33,6 +33,8 @@ class ImportOptions(TypedDict, total=False):
     """How a file is to be imported: docs/how-to-import.md tells of each. What is left out is as the server has it."""
 
     mode: str
+    key: Sequence[str]
+    on_conflict: str
     encoding: str
     delimiter: str
     quote: str | None

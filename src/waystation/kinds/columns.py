@@ -28,7 +28,7 @@ def plans_of(columns: Sequence[Mapping[str, Any]], params: ImportOptions) -> lis
             c["name"],
             c["type"],
             ValueFormat(c["dates"], form.thousands, form.decimal, form.nulls, form.guarded),
-            required=c["name"] in rules and rules[c["name"]].required,
+            required=c["name"] in (params.key or ()) or (c["name"] in rules and rules[c["name"]].required),
             check=check_of(c["name"], c["type"], rules[c["name"]].constraint()) if c["name"] in rules else None,
         )
         for c in columns
@@ -72,7 +72,7 @@ def settle(
     asked of columns and can't be.
     """
     names = chosen(sniffed, params.columns)
-    for option, asked in (("types", params.types), ("constraints", params.constraints)):
+    for option, asked in (("types", params.types), ("constraints", params.constraints), ("key", params.key or ())):
         for name in asked:
             if name not in names.values():
                 raise UnknownColumn(
@@ -96,6 +96,8 @@ def settle(
             continue
         if doubt and kind in ("date", "timestamp"):
             why += f"; {doubt}"
+        if kind == "json" and name in (params.key or ()):
+            raise InvalidParams(f"`key` names {name!r}, which is json: no two of these are known to be the same.")
         columns.append({"position": at, "name": name, "type": kind, "why": why, "dates": dates})
     plans_of(columns, params)  # a bound that is no value of its column's type is told before any row is read
     return columns

@@ -8,6 +8,7 @@ from waystation.csvio.infer import infer
 from waystation.csvio.reasons import listed
 from waystation.csvio.sniff import sniff
 from waystation.csvio.spool import beginning
+from waystation.kinds import keys
 from waystation.kinds.columns import doubts, plans_of, settle
 from waystation.kinds.duplicates import refuse_twice
 from waystation.kinds.importing import counts, load, parts_for
@@ -40,17 +41,21 @@ def import_csv(ctx: Context, params: ImportParams, cursor: dict[str, Any] | None
             cursor = yield from load(
                 ctx, source, cursor, plans, size=size, on_error=params.on_error, max_errors=params.max_errors
             )
-        if origin["spooled"] is not None:
+        if origin["spooled"] is not None or params.key is not None:
             cursor = {**cursor, "read": True}
             yield Checkpoint(cursor)  # from here on nothing is read any more: only now the spool may go
     if origin["spooled"] is not None:
         ctx.drop_spool(params.upload)
+    if params.key is not None:
+        cursor = yield from keys.merge(ctx, params, cursor)
+        ctx.counts.update(keys.counts(params, cursor))
     return {
         "dataset": params.dataset,
         "batch": ctx.staged().id,
         "rows": cursor["good"],
         "rejected": cursor["bad"],
         "reasons": listed(cursor.get("reasons", {})),
+        **(keys.counts(params, cursor) if params.key is not None else {}),
         "mode": params.mode,
         "dry_run": params.dry_run,
         "source": {"packing": origin["packing"], "encoding": origin["encoding"], "why": origin["why"]},
@@ -81,7 +86,7 @@ def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin,
     ctx.stage(
         params.dataset,
         [Column(c["name"], c["type"], c["why"]) for c in columns],
-        mode="dry_run" if params.dry_run else params.mode,
+        mode="dry_run" if params.dry_run else "replace" if keys.rewrites(params) else params.mode,
         header=sniffed.header,
         parts=parts_for(size),
         sha256=ctx.upload(params.upload).sha256,

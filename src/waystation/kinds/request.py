@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from waystation.csvio.constraints import Constraint
 from waystation.csvio.formats import DateOrder, ValueFormat
@@ -55,6 +55,16 @@ class ImportOptions(BaseModel):
     mode: Literal["append", "replace"] = Field(
         "append", description="Whether the rows are added to those of the dataset, or stand in their place once all are in."
     )
+    key: list[str] | None = Field(
+        None,
+        min_length=1,
+        max_length=32,
+        description="Columns by whose values a row is known, so that none gets in twice: see on_conflict. No empty ones.",
+    )
+    on_conflict: Literal["skip", "update"] | None = Field(
+        None,
+        description="What becomes of a row whose key is there already: it is left out, or its values are put in place.",
+    )
     encoding: str | None = Field(
         None, max_length=40, description="The file's encoding, such as windows-1252 or utf-16; told by its bytes if not given."
     )
@@ -96,6 +106,15 @@ class ImportOptions(BaseModel):
     allow_duplicate: bool = Field(
         False, description="Import the file even if the same one is in the dataset already, or on its way there."
     )
+
+    @model_validator(mode="after")
+    def _key_and_conflict(self) -> Self:
+        if (self.key is None) is not (self.on_conflict is None):
+            raise ValueError(
+                "`key` names the columns, and `on_conflict` (skip or update) says what becomes of a row whose key is there"
+                " already: give both or neither"
+            )
+        return self
 
     @property
     def form(self) -> ValueFormat:

@@ -18,6 +18,11 @@ class BatchWriter:
         self._db, self._staged = db, staged
 
     @property
+    def staged(self) -> staging.Staged:
+        """What storage knows of it."""
+        return self._staged
+
+    @property
     def columns(self) -> tuple[Column, ...]:
         """The batch's columns."""
         return self._staged.columns

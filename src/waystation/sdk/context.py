@@ -15,6 +15,7 @@ from waystation.sdk.effects import Effect, Effects, item_name
 from waystation.sdk.filling import NewBatch, check_dataset_name, columns_of
 from waystation.sdk.lanes import Lane
 from waystation.sdk.listing import Listing
+from waystation.sdk.merging import Merge, Merging, OnConflict
 from waystation.sdk.result import Result
 from waystation.sdk.retry import Retry
 from waystation.sdk.rows import Place, Row, items_of, rows_of
@@ -270,6 +271,16 @@ class Context:
         if found is None:
             raise WrongKind("This task has begun no batch: call ctx.stage(…) in an earlier step.")
         return BatchWriter(self.db, found)
+
+    def merging(
+        self, columns: Sequence[Column], key: Sequence[str], on_conflict: OnConflict, *, alone: bool, rewrites: bool
+    ) -> Merging:
+        """The merge of the staged batch, of these columns, with what readers see of its dataset, or with nothing (`alone`).
+
+        on_conflict: what becomes of a row whose key is there already. `rewrites`: see storage.merging.Merge.
+        """
+        merge = Merge(self.staged().staged, tuple(columns), tuple(key), on_conflict, rewrites)
+        return Merging(self.db, self.task, merge, alone=alone)
 
     def pin(self, dataset: str) -> Listing:
         """List and hold what readers see of a dataset now, so that this task reads the same rows until it ends."""

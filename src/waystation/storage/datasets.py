@@ -17,12 +17,12 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from waystation.errors import SchemaConflict
+from waystation.errors import BaseChanged, SchemaConflict
 from waystation.model import SQL_TYPES, Batch, Column, Dataset, Holds, Task
 from waystation.storage.db import Connection, Row, every, one, run
 from waystation.storage.queries import load
 from waystation.storage.staging import batch_of, parts_of
-from waystation.storage.tables import add_columns, dataset_table, definitions, part_table
+from waystation.storage.tables import add_columns, dataset_table, definitions, keys_table, met_table, part_table
 
 SQL = load("datasets")
 LOCK = 0x57A3  # key among PostgreSQL's two-part advisory locks
@@ -113,7 +113,8 @@ def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
     """Make the task's staged batch visible, or drop it if it was a dry run; nothing to do without one.
 
     To be called in the transaction that ends the task. psycopg.errors.LockNotAvailable = a reader is in the way: roll
-    back, wait, try again. Raises SchemaConflict when the dataset changed meanwhile so that the batch does not fit it.
+    back, wait, try again. Raises SchemaConflict when the dataset changed meanwhile so that the batch does not fit it, and
+    BaseChanged for a batch that was merged with other rows than readers see now.
     """
     row = batch_of(connection, task)
     if row is None or row["state"] != "staged":
@@ -123,6 +124,8 @@ def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
         return
     name, columns = row["dataset"], [Column.of(c) for c in row["columns"]]
     _lock(connection, name, lock_timeout)
+    if row["base"] is not None and row["base"] != [r["id"] for r in every(connection, SQL["visible"], name=name)]:
+        raise BaseChanged
     live = one(connection, SQL["live"], name=name)
     known = get(connection, name)
     if live is None or live["number"] == 0:  # no schema: this batch gives it
@@ -137,6 +140,7 @@ def publish(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
     run(connection, SQL["put"], name=name, columns=Jsonb([c.as_json() for c in merged]))
     run(connection, SQL["publish"], id=row["id"], columns=Jsonb([c.as_json() for c in columns]))
     _show(connection, name, merged)
+    _drop_keys(connection, row["id"])
     connection.execute("SET LOCAL lock_timeout TO DEFAULT")
 
 
@@ -221,12 +225,22 @@ def release(connection: Connection, task: UUID, *, lock_timeout: float) -> None:
 
 def drop(connection: Connection, batch: int, *, keep_rejects: bool = False) -> None:
     """Drop a batch's tables and its ledger; its row stays, for the dataset's history."""
-    for part in parts_of(connection, batch):
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(part_table(part["relation"])))
-    run(connection, SQL["forget"], id=batch)
+    drop_parts(connection, batch)
+    _drop_keys(connection, batch)
     if not keep_rejects:
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(part_table(f"r{batch}")))
     run(connection, SQL["dropped"], id=batch, state="checked" if keep_rejects else "dropped")
+
+
+def drop_parts(connection: Connection, batch: int) -> None:
+    """Drop a batch's parts and its ledger."""
+    for part in parts_of(connection, batch):
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(part_table(part["relation"])))
+    run(connection, SQL["forget"], id=batch)
+
+
+def _drop_keys(connection: Connection, batch: int) -> None:
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(keys_table(batch), met_table(batch)))
 
 
 def unread(connection: Connection) -> list[int]:

@@ -68,7 +68,13 @@ WITH live AS (
 SELECT p.id, p.batch, p.relation, p.attached, coalesce(l.publish_no >= first.publish_no, false) AS wanted
 FROM parts p JOIN batches b ON b.id = p.batch LEFT JOIN live l ON l.id = b.id CROSS JOIN first
 WHERE b.dataset = %(name)s AND (p.attached OR l.id IS NOT NULL)
-ORDER BY p.id
+ORDER BY l.publish_no, p.id
+
+-- The batches that readers see, oldest first.
+-- name: visible
+SELECT b.id FROM batches b
+WHERE b.dataset = %(name)s AND EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached)
+ORDER BY b.publish_no
 
 -- A part is now attached, or detached.
 -- name: attached

@@ -103,7 +103,7 @@ def stage(
         sha256=sha256,
     )
     batch = _id(row)
-    made = tuple(_make_part(connection, batch, columns) for _ in range(parts))
+    made = tuple(make_part(connection, batch, columns) for _ in range(parts))
     connection.execute(
         sql.SQL(
             "CREATE TABLE {} (record bigint PRIMARY KEY, line bigint NOT NULL, col text, value text NOT NULL,"
@@ -113,7 +113,8 @@ def stage(
     return Staged(batch, made, dataset, tuple(columns))
 
 
-def _make_part(connection: Connection, batch: int, columns: Sequence[Column]) -> Part:
+def make_part(connection: Connection, batch: int, columns: Sequence[Column]) -> Part:
+    """A further part of a batch, empty and invisible to readers."""
     id = _id(one(connection, SQL["insert_part"], batch=batch))
     part = Part(id, f"p{id}")
     run(connection, SQL["name_part"], id=id, relation=part.relation)

@@ -15,6 +15,16 @@ def part_table(name: str) -> sql.Composed:
     return sql.SQL("parts.{}").format(sql.Identifier(name))
 
 
+def keys_table(batch: int) -> sql.Composed:
+    """The rows of a file that is imported by key, one for each key: there until the batch is published or dropped."""
+    return part_table(f"k{batch}")
+
+
+def met_table(batch: int) -> sql.Composed:
+    """Which of them the dataset has already; there as long."""
+    return part_table(f"m{batch}")
+
+
 def dataset_table(name: str) -> sql.Composed:
     """The table that readers of a dataset query."""
     return sql.SQL("datasets.{}").format(sql.Identifier(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
@@ -9,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from waystation.kinds.request import ImportOptions
 from waystation.web.inputs import Input, json_object
 
-_OBJECTS, _LISTS = frozenset({"types", "constraints"}), frozenset({"columns", "nulls", "header"})
+_OBJECTS, _LISTS = frozenset({"types", "constraints"}), frozenset({"columns", "nulls", "header", "key"})
 _NONE = frozenset({"null", "none"})
 
 
@@ -41,7 +42,7 @@ class Policies(Input, ImportOptions):
             return json_object(value)
         if name in _LISTS:
             flag = name == "header" and value.lower() in ("true", "false")
-            return value if flag else [word.strip() for word in value.split(",")]
+            return value if flag else [word.strip() for word in re.split(r",|\r?\n", value)]
         if name in ("quote", "escape", "max_errors") and value.lower() in _NONE:
             return None
         return "\t" if name == "delimiter" and value in ("tab", "\\t") else value

@@ -29,6 +29,7 @@ SCHEMA = ImportParams.model_json_schema()
 GROUPS = (
     ("How the file is written", ("encoding", "delimiter", "quote", "escape", "header", "ragged")),
     ("Columns and values", ("columns", "types", "dates", "thousands", "decimal", "nulls", "formulas", "constraints")),
+    ("Rows that are there already", ("mode", "key", "on_conflict")),
     ("Rows that do not fit", ("on_error", "max_errors")),
 )
 ABOVE = ("upload", "dataset", "dry_run", "allow_duplicate")  # these stand apart from the groups
