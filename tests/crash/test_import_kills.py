@@ -27,6 +27,23 @@ def test_killed_half_way_an_import_ends_with_exactly_the_rows_of_the_file(house:
     assert "lease lost" in timeline(house, task)
 
 
+def test_killed_in_its_merge_an_import_by_key_ends_the_same(house: House, start_worker: StartWorker) -> None:
+    worker = start_worker(slots=1, chunk_rows=400)
+    rows = 16_000
+    lines = [f"{n},old {n}\n" for n in range(rows)]
+    at_state(house, send(house, "".join(["id,v\n", *lines]).encode()), State.SUCCEEDED, timeout=60)
+    new = [f"{n},new {n}\n" for n in range(rows // 2, rows + rows // 2)]
+    task = send(house, "".join(["id,v\n", *new]).encode(), key=["id"], on_conflict="update")
+    wait_until(lambda: ((house.control.get(task.id).cursor or {}).get("merge") or {}).get("phase") == "old", 60, every=0.005)
+    children(worker.pid)[0].kill()
+    ended = at_state(house, task, State.SUCCEEDED, timeout=60)
+    assert ended.attempt == 2
+    assert table_rows(house, "data") == parsed("".join(["id,v\n", *lines[: rows // 2], *new]).encode())
+    assert (ended.counts["inserted"], ended.counts["updated"]) == (rows // 2, rows // 2)
+    kept = [name for name in part_tables(house) if not name.startswith("r")]
+    assert len(kept) == 2, "the two batches; the tables of keys are gone"
+
+
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_an_export_taken_from_a_dead_or_frozen_attempt_has_the_same_bytes(
     house: House, start_worker: StartWorker, how: str

@@ -197,7 +197,8 @@ def test_the_publish_itself_notices_that_the_base_is_another(desk: Desk, monkeyp
 
     desk.run(b"id,v\n1,a\n", dataset="raced")
     task = send(desk.house, b"id,v\n1,A\n2,B\n", dataset="raced", **UPDATE)
-    finish, raced = Attempt._finish, []
+    raced: list[Task] = []
+    finish = Attempt._finish
 
     def late(attempt: Attempt) -> None:
         if attempt.task.id == task.id and not raced:

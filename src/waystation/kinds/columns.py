@@ -36,7 +36,7 @@ def plans_of(columns: Sequence[Mapping[str, Any]], params: ImportOptions) -> lis
 
 
 def chosen(sniffed: Sniffed, asked: list[str] | dict[str, str] | None) -> dict[int, str]:
-    """Which columns of the file are imported: their names in the dataset, by their positions in the file.
+    """Which columns of the file are imported: their names in the dataset, by their positions in the file, in their order.
 
     Raises UnknownColumn for one that the file does not have, and InvalidParams for a name that can't be or is used twice.
     """
@@ -60,7 +60,8 @@ def chosen(sniffed: Sniffed, asked: list[str] | dict[str, str] | None) -> dict[i
     twice = next((name for name in found.values() if list(found.values()).count(name) > 1), None)
     if twice is not None:
         raise InvalidParams(f"`columns` calls two columns {twice!r}.")
-    return found
+    # A list says an order. An object has none in the database, so that its columns come as in the file.
+    return dict(sorted(found.items())) if isinstance(asked, dict) else found
 
 
 def settle(
