@@ -347,6 +347,13 @@ class WrongToken(TokenNeeded):
     remedy = "Ask an admin for a new one: `waystation token create NAME --role …`."
 
 
+class WrongLink(TokenNeeded):
+    """This link to a file opens nothing: it was changed on its way, has ended, or its maker's token has."""
+
+    code, status = "wrong-link", 403
+    remedy = "Ask whoever sent it for a new one: POST /tasks/ID/link makes them."
+
+
 class NotAllowed(WaystationError):
     """The token's role does not allow this."""
 

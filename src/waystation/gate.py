@@ -38,6 +38,7 @@ class Gate:
         self._admin = _hash(admin_token) if admin_token else None
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._keys: dict[str, bytes] = {}
         self._looked = float("-inf")
         self._closed = admin_token is not None
         self._restrictions: tuple[Restriction, ...] = ()
@@ -157,8 +158,10 @@ class Gate:
 
     def key(self, name: str) -> bytes:
         """A secret of this installation that all its processes share."""
-        with self._database.transaction() as connection:
-            return tokens.key(connection, name, secrets.token_bytes(32))
+        if name not in self._keys:
+            with self._database.transaction() as connection:
+                self._keys[name] = tokens.key(connection, name, secrets.token_bytes(32))
+        return self._keys[name]
 
     # -- inside
     def _remembered(self, hash: bytes) -> Caller | None:

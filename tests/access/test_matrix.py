@@ -64,6 +64,7 @@ DECIDED = {
     "POST /tasks/download": OPERATE,
     "POST /tasks/upload": OPERATE,
     "POST /tasks/verbs": OPERATE,
+    "POST /tasks/{task_id}/link": SEE,
     "POST /tasks/{task_id}/{verb}": OWN,
     "POST /tokens": ADMIN,
     "POST /uploads": OPERATE,

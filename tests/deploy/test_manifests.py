@@ -120,3 +120,14 @@ def test_kustomize_makes_it(overlay: str) -> None:
     assert done.returncode == 0, done.stderr
     made = list(yaml.safe_load_all(done.stdout))
     assert {"Deployment", "Job", "Service", "ConfigMap", "NetworkPolicy"} <= {found["kind"] for found in made}
+    if overlay == "overlays/production":
+        assert_tokens_are_asked_for(made)
+
+
+def assert_tokens_are_asked_for(made: list[dict[str, Any]]) -> None:
+    """Nothing says that everybody is trusted, and the first admin's token reaches the web server and nobody else."""
+    assert not [m for m in made if "WAYSTATION_INSECURE" in m.get("data", {})]
+    pods = {m["metadata"]["name"]: m["spec"]["template"] for m in made if m["kind"] in ("Deployment", "Job")}
+    text = {name: yaml.safe_dump(pod) for name, pod in pods.items()}
+    assert "WAYSTATION_ADMIN_TOKEN_FILE" in text["waystation-web"]
+    assert [name for name, said in text.items() if "waystation-admin" in said] == ["waystation-web"]

@@ -92,7 +92,7 @@ def there(app: Any) -> Iterator[dict[str, str]]:
 
 def real(client: FlaskClient, op: Operation, path: str, there: dict[str, str]) -> str:
     """The path with ids of what is there."""
-    task = "export" if path.endswith("/result") else "long" if op.path.endswith("/<verb>") else "import"
+    task = "export" if path.endswith(("/result", "/link")) else "long" if op.path.endswith("/<verb>") else "import"
     if UPLOAD in path:
         example = next(o for o in OPERATIONS if (o.method, o.path) == ("POST", "/uploads"))
         whole = {"data": SAMPLE, "content_type": BODY} if op.path.endswith("/preview") else {}  # only what is here can be seen

@@ -12,13 +12,14 @@ from flask import Flask, g, request
 
 from waystation.access import ANYBODY, Need
 from waystation.errors import Forbidden, MethodNotAllowed, NotFound, NoTokens, TokenNeeded, UnknownHost
-from waystation.web import current
+from waystation.web import current, links
 from waystation.web.addresses import COOKIE, from_here, host_of, is_address, is_loopback
 from waystation.wiring import House
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")
 _BEARER = "bearer "
+LINKED = frozenset({"outcome.result:get", "outcome.rejects:get"})  # what a link can open without a token
 
 
 def install(app: Flask, needs: Mapping[str, Need]) -> None:
@@ -84,6 +85,10 @@ def admit(needs: Mapping[str, Need]) -> None:
 def identify() -> None:
     """Note whose token the request shows. Raises TokenNeeded where it shows none and one is asked for, WrongToken."""
     gate, settings = current.house().gate, current.house().settings
+    if request.endpoint in LINKED and "signature" in request.args:
+        asked = request.args
+        g.caller = links.caller_of(gate, request.path, asked.get("expires", ""), asked.get("by", ""), asked["signature"])
+        return
     said = request.headers.get("Authorization", "")
     if said[: len(_BEARER)].lower() == _BEARER and gate.closed:  # where no token was ever made, whoever sends one is anybody
         g.caller, g.by_bearer = gate.caller(said[len(_BEARER) :].strip()), True

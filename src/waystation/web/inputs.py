@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from flask import request
@@ -16,6 +16,7 @@ from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, Malfor
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import PARTS, State, TaskFilter, Verb
 from waystation.states import STATUSES
+from waystation.web.links import LONGEST
 
 MAX_JSON = 4 * 2**20  # bytes of a JSON or form body; files have a limit of their own
 
@@ -174,7 +175,22 @@ class EventsQuery(Input):
     limit: int = Field(1000, ge=1, le=10_000, description="At most so many.")
 
 
-class RejectsQuery(Input):
+class LinkQuery(Input):
+    """The permission that a link carries; see POST /tasks/ID/link."""
+
+    expires: str | None = Field(None, max_length=20, description="When the link ends.")
+    by: str | None = Field(None, max_length=20, description="Whose token it was made with.")
+    signature: str | None = Field(None, max_length=100, description="That it was made here, and not changed.")
+
+
+class LinkRequest(Input):
+    """A link to a file of a task."""
+
+    to: Literal["result", "rejects"] = Field("result", description="The result file, or the rejected rows as CSV.")
+    seconds: float = Field(3600, gt=0, le=LONGEST, description="How long it opens the file; thirty days at most.")
+
+
+class RejectsQuery(LinkQuery):
     """In which form, and which part."""
 
     format: str = Field("csv", pattern="^(csv|json)$", description="csv: all, ready to fix and upload again; json: a page.")

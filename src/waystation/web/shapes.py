@@ -534,6 +534,13 @@ class CallerOut(Shape):
     token: bool = Field(description="A token was shown; else none is asked for here.")
 
 
+class LinkOut(Shape):
+    """A link that opens a file without a token."""
+
+    url: str = Field(description="Its path and query on this server.")
+    expires_at: datetime
+
+
 class TokenOut(Shape):
     """What lets somebody in, without its secret."""
 

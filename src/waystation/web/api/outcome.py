@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime
 
 from flask import Response, send_file
 from flask.typing import ResponseReturnValue
 
 from waystation.access import Need
-from waystation.errors import NoResult, RangeNotSatisfiable, TaskNotFound
+from waystation.errors import MalformedBody, NoResult, RangeNotSatisfiable, TaskNotFound, WrongLink
 from waystation.web import current
 from waystation.web.api.common import json_of
-from waystation.web.inputs import EventsQuery, RejectsQuery, query
+from waystation.web.inputs import EventsQuery, LinkQuery, LinkRequest, RejectsQuery, body, query
+from waystation.web.links import signed
 from waystation.web.operations import Answer, Room
-from waystation.web.shapes import RejectList, RejectRow, Timeline
+from waystation.web.shapes import LinkOut, RejectList, RejectRow, Timeline, task_url
 
 room = Room("outcome", __name__)
 _FILE_HEADERS = {"ETag": "The file's sha256.", "Content-Disposition": "What to call it."}
@@ -26,11 +28,13 @@ _FILE_HEADERS = {"ETag": "The file's sha256.", "Content-Disposition": "What to c
     Answer(200, "The file.", media_type="text/csv", headers=_FILE_HEADERS),
     Answer(206, "The part that Range asked for.", media_type="text/csv"),
     Answer(304, "If-None-Match names the file as it is."),
-    errors=(TaskNotFound, NoResult, RangeNotSatisfiable),
+    query=LinkQuery,
+    errors=(TaskNotFound, NoResult, RangeNotSatisfiable, WrongLink),
     needs=Need.SEE,
 )
 def result(task_id: str) -> ResponseReturnValue:
     """The file, whole or in parts (Range); its ETag is its sha256, so that a broken download can go on where it broke."""
+    query(LinkQuery)
     file = current.control().result(task_id)
     try:
         response = send_file(
@@ -54,7 +58,7 @@ def result(task_id: str) -> ResponseReturnValue:
     "Fetch a task's rejected rows",
     Answer(200, "All of them as CSV, or with `format=json` a page.", media_type="text/csv"),
     query=RejectsQuery,
-    errors=(TaskNotFound,),
+    errors=(TaskNotFound, WrongLink),
     needs=Need.SEE,
 )
 def rejects(task_id: str) -> ResponseReturnValue:
@@ -84,3 +88,24 @@ def timeline(task_id: str) -> ResponseReturnValue:
     """What happened to the task, when, by whom and why."""
     asked = query(EventsQuery)
     return json_of(Timeline.of(current.control().events(task_id, after=asked.after, limit=asked.limit)))
+
+
+@room.operation(
+    "POST",
+    "/tasks/<task_id>/link",
+    "Make a link to a task's file",
+    Answer(201, "The link.", LinkOut),
+    body=LinkRequest,
+    example={"to": "result", "seconds": 3600},
+    errors=(TaskNotFound, NoResult, MalformedBody),
+    needs=Need.SEE,
+)
+def link(task_id: str) -> ResponseReturnValue:
+    """An address that opens the result file, or the rejected rows, for whoever has it, until it ends: to send to somebody who
+    has no token. It opens nothing else, and ends with the token that it was made with."""
+    asked = body(LinkRequest)
+    task = current.control().get(task_id)
+    if asked.to == "result":
+        current.control().result(task.id)
+    url, expires = signed(current.house().gate, f"{task_url(task)}/{asked.to}", caller=current.caller(), seconds=asked.seconds)
+    return json_of(LinkOut(url=url, expires_at=datetime.fromtimestamp(expires, UTC)), 201)
