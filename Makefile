@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,13 @@ bench-csv: $(VENV)/.bench ## imports and exports beside psql, pandas, Django and
 
 fuzz-csv: $(READY) ## the differential tests of CSV with many examples each, counted: against csv, PostgreSQL, each other (EXAMPLES=)
 	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/unit/csvio
+
+fuzz-api: $(READY) ## requests of all sorts made from the API's own document, in each role and in none, counted (EXAMPLES=)
+	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/access/test_schema.py
+
+security: $(READY) ## what bandit finds in our code (medium and above), and whether a secret is in the repository
+	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B108 src
+	@$(BIN)/python -m tests.access.secrets
 
 sanitize: $(READY) ## watch the memory of the compiled encoder: its tests, and a minute of spoilt files (needs gcc or clang)
 	@$(BIN)/python -m tests.unit.csvio.sanitize
