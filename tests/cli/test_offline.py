@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,7 +19,16 @@ from waystation.errors import DatabaseUnavailable
 NOBODY = "http://127.0.0.1:9"
 
 
-@pytest.mark.parametrize("command", cli.commands.values(), ids=lambda c: c.name or "")
+def commands(group: click.Group) -> Iterator[click.Command]:
+    """Those of the group, and of the groups in it."""
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            yield from commands(command)
+        else:
+            yield command
+
+
+@pytest.mark.parametrize("command", list(commands(cli)), ids=lambda c: c.name or "")
 def test_every_command_explains_itself_and_answers_in_json(command: click.Command) -> None:
     assert command.help
     assert "--json" in {o for p in command.params for o in p.opts}

@@ -252,7 +252,9 @@ def test_bad_rows_are_rejected_with_line_column_value_and_reason(client: FlaskCl
     bad = b"few,1\nmany,1,2015-01-01,x\nb\xffd,1,2015-01-01\nword,abc,2015-01-01\nday,1,2015-02-30\n"
     task = imported(client, b"name,age,day\n" + good + bad, dataset="dirty", types='{"age": "bigint", "day": "date"}')
     assert task["counts"] == {"good": 200, "bad": 5}
-    assert task["rejects"] == {"count": 5, "url": f"{task['self_url']}/rejects"}
+    assert (task["rejects"]["count"], task["rejects"]["url"]) == (5, f"{task['self_url']}/rejects")
+    counted = {(r["column"], r["rows"]) for r in task["rejects"]["reasons"]}
+    assert counted == {(None, 2), ("name", 1), ("age", 1), ("day", 1)}
     rows = client.get(f"{task['rejects']['url']}?format=json").get_json()["rejects"]
     assert [r["line"] for r in rows] == [202, 203, 204, 205, 206]
     assert [r["column"] for r in rows[3:]] == ["age", "day"]
