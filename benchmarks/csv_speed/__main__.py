@@ -178,6 +178,8 @@ def main(given: Sequence[str] | None = None) -> int:
             ours.undo(each, ours.load(stage, each, bench.file(Sort(1000, 6, "plain"))[0], "warm", rows=1000, bad=0)[1])
         chosen = {n: p for n, p in parts(bench, asked.quick).items() if not asked.only or n.startswith(tuple(asked.only))}
         held = [(name, part()) for name, part in chosen.items()]
+        gains = sorted(meter.gain() for _ in range(3))
+    print(f"Two processes get {gains[1]:.2f} times as much done as one on this machine.")
     missed = [name for name, good in held if not good]
     print("Every bar is held." if not missed else f"Bars are missed in: {', '.join(missed)}.")
     return 1 if missed else 0
