@@ -107,26 +107,24 @@ def add_keys(connection: Connection, merge: Merge, *, first: int, end: int) -> N
 
     A key stands where it comes first in the file; its values are those of its first row (skip) or of its last (update).
     """
-    others = [c.name for c in merge.columns if c.name not in merge.key]
-    values = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in others)
-    updates = merge.on_conflict == "update" and others
-    query = sql.SQL(
-        "INSERT INTO {keys} (_batch, _row, {names}) SELECT 0, _first, {names} FROM ("
-        "SELECT *, min(_row) OVER same AS _first, row_number() OVER (same ORDER BY _row {order}) AS _nth"
-        " FROM ({rows}) r WINDOW same AS (PARTITION BY {key})) r WHERE _nth = 1 ON CONFLICT ({key}) DO {otherwise}"
-    )
     names = _names([c.name for c in merge.columns])
+    others = [c.name for c in merge.columns if c.name not in merge.key]
+    rows = _range([part.relation for part in merge.staged.parts], names, first, end)
+    if merge.on_conflict == "update" and others:
+        values = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in others)
+        # One statement can't update a row twice: of a key's rows in this range the last is found first.
+        query = sql.SQL(
+            "INSERT INTO {keys} (_batch, _row, {names}) SELECT 0, _first, {names} FROM ("
+            "SELECT *, min(_row) OVER same AS _first, row_number() OVER (same ORDER BY _row DESC) AS _nth"
+            " FROM ({rows}) r WINDOW same AS (PARTITION BY {key})) r WHERE _nth = 1 ON CONFLICT ({key}) DO UPDATE SET {values}"
+        ).format(keys=keys_table(merge.staged.id), names=names, rows=rows, key=merge._key, values=values)
+    else:
+        query = sql.SQL(
+            "INSERT INTO {keys} (_batch, _row, {names}) SELECT 0, _row, {names} FROM ({rows}) r ORDER BY _row"
+            " ON CONFLICT ({key}) DO NOTHING"
+        ).format(keys=keys_table(merge.staged.id), names=names, rows=rows, key=merge._key)
     with _by_index(connection), _keys_fit():
-        connection.execute(
-            query.format(
-                keys=keys_table(merge.staged.id),
-                names=names,
-                order=sql.SQL("DESC" if updates else "ASC"),
-                rows=_range([part.relation for part in merge.staged.parts], names, first, end),
-                key=merge._key,
-                otherwise=sql.SQL("UPDATE SET {}").format(values) if updates else sql.SQL("NOTHING"),
-            )
-        )
+        connection.execute(query)
 
 
 def end_keys(connection: Connection, merge: Merge) -> None:
