@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from tests.conftest import fresh_settings
 from tests.support import send
@@ -15,6 +16,8 @@ from waystation.local import Servers
 from waystation.model import State, Task
 from waystation.reaper import rescue
 from waystation.runner import Attempt, Shop, hear
+from waystation.web.app import create_app
+from waystation.web.current import doorstep_of
 from waystation.wiring import House, open_house
 
 
@@ -89,3 +92,11 @@ def desk(servers: Servers, request: pytest.FixtureRequest) -> Iterator[Desk]:
         open_house(settings, migrating=False) as house,
     ):
         yield Desk(house)
+
+
+@pytest.fixture
+def client(desk: Desk) -> Iterator[FlaskClient]:
+    """A client on the desk's house."""
+    app = create_app(desk.house)
+    yield app.test_client()
+    doorstep_of(app).hub.close()

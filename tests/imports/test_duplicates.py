@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,18 +14,8 @@ from tests.imports.conftest import Desk
 from tests.support import send
 from waystation.errors import DuplicateFile, WaystationError
 from waystation.model import State, Task, Verb
-from waystation.web.app import create_app
-from waystation.web.current import doorstep_of
 
 FILE = b"n,a\n1,x\n2,y\n"
-
-
-@pytest.fixture
-def client(desk: Desk) -> Iterator[FlaskClient]:
-    """A client on the desk's house."""
-    app = create_app(desk.house)
-    yield app.test_client()
-    doorstep_of(app).hub.close()
 
 
 def refused(desk: Desk, dataset: str, data: bytes = FILE, **params: Any) -> DuplicateFile:

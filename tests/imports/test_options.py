@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import re
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
+from rich.console import Console
 
 from tests.imports.conftest import Desk
 from tests.support import send, table_rows
+from waystation.cli import look
+from waystation.client import Client
+from waystation.client import Task as ClientTask
 from waystation.errors import InvalidParams, UnknownColumn
 from waystation.kinds import budget
 from waystation.model import State, Verb
@@ -227,6 +234,17 @@ def test_rejects_are_counted_by_what_is_wrong_with_them(desk: Desk) -> None:
     out = TaskOut.of(broken)
     assert out.rejects is not None
     assert out.rejects.model_dump()["reasons"] == broken.error["reasons"]
+
+
+def test_the_reasons_are_shown_on_the_page_and_by_the_command_line(desk: Desk, client: FlaskClient) -> None:
+    task = desk.run(b"n,a b\n1,x\nno,y\nnone,z\n4\n", dataset="shown", types={"n": "bigint"})
+    shown = client.get(f"/tasks/{task.id}").get_json()
+    out = io.StringIO()
+    look.sheet(Console(file=out, width=200), ClientTask(Client(), shown), [])
+    assert re.search(r"rejects +3\n +2 n: is not a whole number\n +1 has another number of fields", out.getvalue())
+    page = client.get(f"/tasks/{task.id}", headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert re.search(r"<b>2.rows</b> <code>n</code> is not a whole number", page)
+    assert "has another number of fields than the header, which has 2" in page
 
 
 def test_the_counts_outlive_kills(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("upload people.csv --dataset people --wait", "import, and watch it"),
         ("upload people.csv --dry-run --wait", "check every row, publish nothing"),
         ("upload people.csv --type age=bigint --on-error abort", "one bad row is too many"),
+        ("upload people.csv --key-column email --on-conflict update", "rows that are there already get the new values"),
         ("upload - --name people.csv", "from standard input"),
     ),
     "download": (
