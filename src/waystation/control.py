@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -97,13 +97,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """A task's result on the disk; `name` is what to call it, `size` is in bytes."""
+    """A task's result; `name` is what to call it, `size` is in bytes."""
 
-    path: Path
+    place: str
     name: str
     size: int
     sha256: str
     media_type: str
+    files: Files = field(repr=False)
+
+    def open(self) -> BinaryIO:
+        """Its bytes, seekable. NoResult when it expired a moment ago."""
+        try:
+            return self.files.open(self.place)
+        except FileNotFoundError as error:
+            raise NoResult("The result file is no longer there.") from error
+
+    def read_bytes(self) -> bytes:
+        """All of its bytes at once, for whoever knows that they are few."""
+        with self.open() as file:
+            return file.read()
 
 
 class UploadWriter:
@@ -137,8 +150,8 @@ class UploadWriter:
             self.upload = uploads.insert(
                 connection,
                 id=self._id,
-                name=self._receiver.path.name,
-                path=self._control.files.relative(self._receiver.path),
+                name=self._receiver.name,
+                path=self._receiver.place,
                 size=self._receiver.size,
                 sha256=sha256,
                 created_by=self._actor,
@@ -510,11 +523,9 @@ class Control:
         file = (task.result or {}).get("file") if task.state is State.SUCCEEDED else None
         if not file:
             raise NoResult(f"Task {task.id} is {states.task_status(task)} and has no result file.")
-        path = self.files.home / file["path"]
-        if not path.is_file():
-            raise NoResult("The result file is no longer there.")
         suffix = "".join(Path(file["name"]).suffixes)
-        return ResultFile(path, f"{task.id}{suffix}", file["size"], file["sha256"], file["media_type"])
+        name = f"{task.id}{suffix}"
+        return ResultFile(file["path"], name, file["size"], file["sha256"], file["media_type"], self.files)
 
     def reject_rows(self, task_id: UUID | str, *, after: int = 0, limit: int = 100) -> list[dict[str, JsonValue]]:
         """Rejected rows in file order, after a record number: record, line, col, value, reason, fields."""

@@ -497,6 +497,13 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class StorageUnavailable(Unavailable):
+    """The place where uploads and results are kept does not answer, or does not let us in."""
+
+    code = "storage-unavailable"
+    remedy = "Run `waystation doctor`: it says what is wrong with the storage (WAYSTATION_STORAGE, WAYSTATION_HOME)."
+
+
 class Busy(Unavailable):
     """The task or the dataset is locked by somebody else's work."""
 

@@ -5,7 +5,6 @@ One pass at a time in the whole system: each pass elects itself by a lock that l
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -151,19 +150,18 @@ class Reaper:
             self.files.remove_upload(given_up.path)
         known = {str(r["id"]) for r in every(connection, "SELECT id FROM uploads UNION ALL SELECT id FROM unfinished_uploads")}
         connection.commit()
-        for folder in self.files.unknown_uploads(known):
-            if time.time() - folder.stat().st_mtime > UNTAKEN_UPLOAD:
-                self.files.remove_upload(f"uploads/{folder.name}/x")
+        for place in self.files.stray_uploads(known, seconds=UNTAKEN_UPLOAD):
+            self.files.remove_upload(place)
 
     def _sweep_files(self, connection: Connection) -> None:
         found = self.files.tasks_with_files()
-        now = tasks.states_of(connection, found)
+        now = tasks.states_of(connection, set(found))
         connection.commit()
-        for id in found:
+        for id, settled in found.items():
             state = now.get(id)
             if state is None or state in RETIRED:
                 self.files.remove_task(id)
-            elif state is State.SUCCEEDED:
+            elif state is State.SUCCEEDED and not settled:
                 task = tasks.get(connection, id)
                 connection.commit()
                 file = (task.result or {}).get("file") if task else None

@@ -27,9 +27,8 @@ from waystation.errors import (
 from waystation.model import UnfinishedUpload, Upload
 from waystation.settings import Settings
 from waystation.storage import unfinished, uploads
-from waystation.storage.appending import Appender
 from waystation.storage.db import Database
-from waystation.storage.files import BLOCK, Files
+from waystation.storage.files import BLOCK, Files, Growing, clean_name
 
 CHECKSUMS = ("sha1", "sha256")
 SYNC_BYTES = 16 * 2**20  # bytes and
@@ -88,7 +87,7 @@ class Resumable:
             made = unfinished.insert(
                 connection,
                 id=id,
-                name=path.rpartition("/")[2],
+                name=clean_name(name),
                 path=path,
                 size=size,
                 metadata=metadata,
@@ -218,7 +217,7 @@ class Piece:
         self,
         database: Database,
         seconds: float,
-        file: Appender,
+        file: Growing,
         row: UnfinishedUpload,
         state: Any | None,
         checksum: Checksum | None,
@@ -230,7 +229,7 @@ class Piece:
         self._check = hashlib.new(checksum.algorithm) if checksum else None
         self._at = row.received
         self._synced_at = time.monotonic()
-        file.start(row.received)
+        file.start(row.received, row.attempt)
 
     def write(self, block: bytes) -> None:
         """More bytes. Raises TooLarge beyond the promised size, DiskFull, and UploadNotFound when the upload was removed."""

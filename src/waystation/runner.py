@@ -518,7 +518,7 @@ class Attempt:
 
         try:
             path, size, sha256 = self.shop.files.join(
-                self.task.id, self.held.attempt, result.name, segments, result.sha256, tick
+                self.task.id, self.held.attempt, result.name, segments, result.sha256, tick, result.media_type
             )
         except _LeftError:
             return None

@@ -36,6 +36,27 @@ class Settings(BaseModel):
     url: str = Field("http://127.0.0.1:5000", description="Server that the command line and the client talk to.")
     database_url: str | None = Field(None, description="PostgreSQL 15 or newer; without it a private one is started.")
     redis_url: str | None = Field(None, description="Redis or Valkey; without it a private one is started.")
+    storage: str | None = Field(
+        None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?$",
+        description="Where uploads and results are kept: `s3://BUCKET/PREFIX`; without it the state folder.",
+    )
+    s3_endpoint: str | None = Field(
+        None, pattern="^https?://", description="Address of the S3 server; without it Amazon's for the region."
+    )
+    s3_region: str | None = Field(None, description="Region of the bucket; without it AWS_REGION, or us-east-1.")
+    s3_key: str | None = Field(None, description="Access key id; without it what AWS's own variables, files or roles give.")
+    s3_secret: str | None = Field(None, description="Secret of that key; better as WAYSTATION_S3_SECRET_FILE.")
+    s3_links: float = Field(
+        300.0,
+        ge=0,
+        le=604800,
+        description="Seconds that a link is good for by which a result is fetched from the bucket itself;"
+        " 0: it is served through the web server.",
+    )
+    s3_public_endpoint: str | None = Field(
+        None, pattern="^https?://", description="Address of the S3 server in such links, if others reach it by another."
+    )
     kinds: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="Modules with kinds of your own, separated by commas."
     )
@@ -109,6 +130,11 @@ class Settings(BaseModel):
             first = error.errors(include_input=False, include_url=False)[0]
             name = env_name(str(first["loc"][0])) if first["loc"] else "The environment"
             raise WrongSetting(f"{name} is wrong: {first['msg']}.") from error
+        lone = [n for n in ("s3_endpoint", "s3_region", "s3_key", "s3_secret", "s3_public_endpoint") if getattr(made, n)]
+        if made.storage is None and lone:
+            raise WrongSetting(f"{env_name(lone[0])} is set, but no bucket: set WAYSTATION_STORAGE to s3://BUCKET, or drop it.")
+        if (made.s3_key is None) != (made.s3_secret is None):
+            raise WrongSetting("WAYSTATION_S3_KEY and WAYSTATION_S3_SECRET go together: set both or neither.")
         if made.heartbeat * 2 > made.lease:
             raise WrongSetting("WAYSTATION_HEARTBEAT must be at most half of WAYSTATION_LEASE.")
         return made.model_copy(update={"home": made.home.expanduser().absolute()})

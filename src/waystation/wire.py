@@ -58,7 +58,7 @@ class Wire:
 
     def stream(self, path: str) -> Iterator[bytes]:
         """The body at `path` in blocks; ServerNotReachable if it breaks off before its promised end."""
-        with self.ask("GET", path) as answer:
+        with self.ask("GET", path) as first, self._followed(first) as answer:
             expected, seen = answer.length, 0  # http.client ends quietly when a peer goes away between two blocks
             try:
                 while block := answer.read(BLOCK):
@@ -68,6 +68,28 @@ class Wire:
                 raise self._unreachable(error) from error
         if expected is not None and seen != expected:
             raise ServerNotReachable(f"The answer broke off after {seen:,} of {expected:,} bytes.", remedy="Fetch it again.")
+
+    @contextlib.contextmanager
+    def _followed(self, answer: http.client.HTTPResponse) -> Iterator[http.client.HTTPResponse]:
+        """The answer itself, or what it links to: a file that is kept elsewhere, where nothing is told of who asks."""
+        link = answer.headers.get("Location", "") if answer.status == 302 else ""
+        if not link.startswith(("http://", "https://")):
+            yield answer
+            return
+        parts = urlsplit(link)
+        connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        with contextlib.closing(connect(parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
+            try:
+                connection.request("GET", f"{parts.path}?{parts.query}")
+                linked = connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                remedy = "Its address is WAYSTATION_S3_PUBLIC_ENDPOINT; WAYSTATION_S3_LINKS=0 has the server send files itself."
+                raise ServerNotReachable(
+                    f"The file is kept at {parts.netloc}, which does not answer.", remedy=remedy
+                ) from error
+            if linked.status != 200:
+                raise ServerNotReachable(f"The file is kept at {parts.netloc}, which says {linked.status}.")
+            yield linked
 
     @contextlib.contextmanager
     def ask(

@@ -17,7 +17,7 @@ from waystation.resumable import Resumable
 from waystation.sdk.kind import Registry
 from waystation.settings import Settings
 from waystation.storage.db import Database
-from waystation.storage.files import Files
+from waystation.storage.files import Files, files_of
 from waystation.storage.migrate import migrate
 
 BUILT_IN = ("waystation.kinds.import_csv", "waystation.kinds.export_csv", "waystation.kinds.generate_csv")
@@ -56,7 +56,7 @@ class House:
 def open_house(settings: Settings, *, migrating: bool = True) -> House:
     """Wire one process: start or join the private servers where no URL is set, bring the database up to date.
 
-    Raises NoLocalServer, WrongKind, SchemaTooNew, DatabaseUnavailable.
+    Raises NoLocalServer, WrongKind, SchemaTooNew, DatabaseUnavailable, StorageUnavailable.
     """
     registry = Registry.load([*BUILT_IN, *settings.kinds])
     lodging: Lodging | None = None
@@ -71,7 +71,8 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
         database = Database(database_url, pool=settings.pool, lock_timeout=settings.lock_timeout)
         if migrating:
             migrate(database)
-        files = Files(settings.home)
+        files = files_of(settings)
+        files.check()
         bell = Doorbell(redis_url)
         control = Control(database, registry, files, bell, settings)
         resumable = Resumable(database, files, settings)

@@ -26,7 +26,7 @@ from waystation.settings import Settings
 from waystation.states import FINAL
 from waystation.storage import tasks
 from waystation.storage.db import Connection, Database
-from waystation.storage.files import Files
+from waystation.storage.files import files_of
 
 KILL_AT = "WAYSTATION_WORKSHOP_KILL"  # "3 saved" or "3 unsaved": the step at which the attempt kills itself
 NOBODY = 3  # exit code of an attempt that found nothing to claim
@@ -66,7 +66,7 @@ class Workshop:
         self.db: Connection = self._database.connect("test", autocommit=True)
         self.db.execute("SET search_path = public, waystation")
         self.registry = Registry()
-        self.control = Control(self._database, self.registry, Files(self._settings.home), _NoEngine(), self._settings)
+        self.control = Control(self._database, self.registry, files_of(self._settings), _NoEngine(), self._settings)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -140,7 +140,7 @@ class Workshop:
 
     def result(self, task: Task) -> bytes:
         """The file that a task has made."""
-        return self.control.result(task.id).path.read_bytes()
+        return self.control.result(task.id).read_bytes()
 
     # -- attempts
     def _attempt(self, task: Task, kill: str) -> int:
@@ -192,7 +192,7 @@ def main(queue: str) -> int:
     shop = Shop(
         database=Database(settings.database_url, pool=2),
         registry=Registry.load(settings.kinds),
-        files=Files(settings.home),
+        files=files_of(settings),
         settings=settings,
         worker=f"workshop:{os.getpid()}",
         ring=lambda queue: True,

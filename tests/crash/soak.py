@@ -277,7 +277,7 @@ class Soak:
         wait_until(lambda: self.house.control.get(task.id).state is State.SUCCEEDED, 60)
         export, _ = self.house.control.submit("export", {"dataset": "reference"}, actor="soak")
         wait_until(lambda: self.house.control.get(export.id).state is State.SUCCEEDED, 60)
-        self.quiet = self.house.control.result(export.id).path.read_bytes()
+        self.quiet = self.house.control.result(export.id).read_bytes()
         assert self.quiet == data
 
     def _peace(self) -> None:
@@ -310,7 +310,7 @@ class Soak:
                 score.stopped += 1
                 self._nothing_left(now)
             elif data is None:
-                if self.house.control.result(now.id).path.read_bytes() != self.quiet:
+                if self.house.control.result(now.id).read_bytes() != self.quiet:
                     score.differing += 1
                     score.notes.append(f"export {now.id} differs")
             else:

@@ -64,5 +64,5 @@ def test_an_export_taken_from_a_dead_or_frozen_attempt_has_the_same_bytes(
             child.resume()
     ended = at_state(house, task, State.SUCCEEDED, timeout=60)
     assert ended.attempt == 2
-    assert house.control.result(task.id).path.read_bytes() == data
+    assert house.control.result(task.id).read_bytes() == data
     assert len(part_tables(house)) == 2

@@ -27,6 +27,7 @@ from waystation.model import State, Task, Verb
 from waystation.reaper import Reaper
 from waystation.settings import Settings
 from waystation.storage import workers
+from waystation.storage.files.local import LocalReceiver
 from waystation.wiring import House, open_house
 
 KINDS = {"kinds": ("tests.kinds",)}
@@ -254,7 +255,7 @@ def test_an_upload_that_finds_no_room_leaves_nothing(settings: Settings, house: 
     """A device that is always full stands for the disk."""
     with house.control.receive("data.csv", actor="ann") as writer:
         receiver = writer._receiver
-        assert receiver is not None
+        assert isinstance(receiver, LocalReceiver)
         receiver._file.close()
         receiver._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115 - closed by the receiver
         with pytest.raises(DiskFull) as caught:

@@ -32,7 +32,7 @@ def members(data: bytes, size: int) -> bytes:
 
 
 def spools(desk: Desk) -> list[Path]:
-    return list(desk.house.files.uploads.rglob(".unpacked"))
+    return list((desk.house.settings.home / "uploads").rglob(".unpacked"))
 
 
 @pytest.mark.parametrize("how", ["gzip", "zip", "utf-16", "cp1252", "gzip utf-16"])

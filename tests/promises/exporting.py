@@ -23,7 +23,7 @@ def done(desk: House, task: Task) -> Task:
 
 def content(desk: House, task: Task) -> bytes:
     """The file that a task made."""
-    return desk.control.result(task.id).path.read_bytes()
+    return desk.control.result(task.id).read_bytes()
 
 
 def exported(desk: House, **params: object) -> bytes:

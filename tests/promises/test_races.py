@@ -288,7 +288,7 @@ def test_a_file_paused_while_it_is_joined_is_the_same(house: House, monkeypatch:
     house.control.act(Verb.RESUME, made.id, actor="ann")
     assert hear(shop_of(house), "default")
     assert house.control.get(made.id).state is State.SUCCEEDED
-    assert house.control.result(made.id).path.read_bytes() == b"body\nfooter\n"
+    assert house.control.result(made.id).read_bytes() == b"body\nfooter\n"
 
 
 def iter_of(*answers: bool) -> Any:
@@ -339,7 +339,7 @@ def test_a_join_that_was_left_leaves_no_file_behind(house: House, monkeypatch: p
     assert house.control.get(made.id).state is State.SUCCEEDED
     reaper_of(house).pass_once(sweep=True)
     kept = list((house.settings.home / "results" / str(made.id)).glob("*"))
-    assert [p.name for p in kept] == [house.control.result(made.id).path.name]
+    assert [p.name for p in kept] == [house.control.result(made.id).place.rpartition("/")[2]]
 
 
 def test_a_file_made_in_an_early_step_is_the_result_whoever_finishes(house: House) -> None:
@@ -351,7 +351,7 @@ def test_a_file_made_in_an_early_step_is_the_result_whoever_finishes(house: Hous
     house.control.act(Verb.RESUME, made.id, actor="ann")
     assert hear(shop_of(house), "default")
     assert house.control.get(made.id).state is State.SUCCEEDED
-    assert house.control.result(made.id).path.read_bytes() == b"body\n"
+    assert house.control.result(made.id).read_bytes() == b"body\n"
 
 
 def test_the_rejects_of_a_dry_run_outlive_the_sweep(house: House) -> None:
@@ -438,7 +438,7 @@ def test_a_download_is_linked_although_the_worker_died_after_the_commit(house: H
     link = house.settings.home / "downloads" / f"{made.id}.csv"
     link.unlink()  # as if the worker had been killed between the commit and the link
     reaper_of(house).pass_once(sweep=True)
-    assert link.read_bytes() == house.control.result(made.id).path.read_bytes()
+    assert link.read_bytes() == house.control.result(made.id).read_bytes()
 
 
 def test_a_task_that_went_on_after_an_error_ends_without_one(house: House) -> None:
@@ -590,7 +590,7 @@ def test_an_export_of_a_dataset_without_columns_is_refused_or_empty(house: House
     except WaystationError:
         return
     assert hear(shop_of(house), "default")
-    assert house.control.result(made.id).path.read_bytes() == b"", "a blank line is no CSV header"
+    assert house.control.result(made.id).read_bytes() == b"", "a blank line is no CSV header"
 
 
 def test_an_upload_that_is_taken_at_the_last_moment_is_not_swept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_a_large_file_lies_in_two_parts_that_are_published_and_undone_together(t
     assert without_gaps(chunks, data.index(b"\n") + 1, len(data))
     export, _ = town.control.submit("export", {"dataset": "halves"}, actor="ann")
     at_state(town, export, State.SUCCEEDED)
-    assert town.control.result(export.id).path.read_bytes() == data, "both parts, in the order of the file"
+    assert town.control.result(export.id).read_bytes() == data, "both parts, in the order of the file"
     town.control.act(Verb.UNDO, task.id, actor="ann")
     at_state(town, task, State.UNDONE)
     assert part_tables(town) == before

@@ -13,12 +13,12 @@ import pytest
 
 from waystation.errors import TooLarge
 from waystation.sdk.result import Result
-from waystation.storage.files import Files, clean_name
+from waystation.storage.files import LocalFiles, clean_name
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path)
+def files(tmp_path: Path) -> LocalFiles:
+    return LocalFiles(tmp_path)
 
 
 _open: list[Result] = []
@@ -31,13 +31,13 @@ def _close() -> Iterator[None]:
         _open.pop().close()
 
 
-def writing(files: Files, task: UUID, attempt: int, known: dict[str, Any] | None = None) -> Result:
+def writing(files: LocalFiles, task: UUID, attempt: int, known: dict[str, Any] | None = None) -> Result:
     """The result data.csv as this attempt sees it."""
     _open.append(Result(files, task, attempt, "data.csv", known, "text/csv"))
     return _open[-1]
 
 
-def join(files: Files, task: UUID, result: Result, attempt: int) -> bytes:
+def join(files: LocalFiles, task: UUID, result: Result, attempt: int) -> bytes:
     segments = [(int(n), int(s)) for n, s in result.describe()["segments"]]
     path, size, sha256 = files.join(task, attempt, result.name, segments, result.sha256, lambda n: None)
     content = (files.home / path).read_bytes()
@@ -45,7 +45,7 @@ def join(files: Files, task: UUID, result: Result, attempt: int) -> bytes:
     return content
 
 
-def test_one_attempt_writes_one_segment_which_becomes_the_result(files: Files) -> None:
+def test_one_attempt_writes_one_segment_which_becomes_the_result(files: LocalFiles) -> None:
     task = uuid4()
     result = writing(files, task, 1)
     result.write(b"abc")
@@ -55,7 +55,7 @@ def test_one_attempt_writes_one_segment_which_becomes_the_result(files: Files) -
     assert join(files, task, result, 1) == b"abcdef"
 
 
-def test_after_a_lost_lease_only_the_checkpointed_bytes_count(files: Files) -> None:
+def test_after_a_lost_lease_only_the_checkpointed_bytes_count(files: LocalFiles) -> None:
     task = uuid4()
     zombie = writing(files, task, 1)
     zombie.write(b"kept")
@@ -72,7 +72,7 @@ def test_after_a_lost_lease_only_the_checkpointed_bytes_count(files: Files) -> N
     assert join(files, task, heir, 2) == b"kept, and more"
 
 
-def test_after_a_graceful_release_the_segment_goes_on(files: Files) -> None:
+def test_after_a_graceful_release_the_segment_goes_on(files: LocalFiles) -> None:
     task = uuid4()
     first = writing(files, task, 1)
     first.write(b"one")
@@ -91,7 +91,7 @@ def test_after_a_graceful_release_the_segment_goes_on(files: Files) -> None:
     assert join(files, task, third, 3) == b"one3"
 
 
-def test_a_segment_that_is_too_short_is_never_joined(files: Files) -> None:
+def test_a_segment_that_is_too_short_is_never_joined(files: LocalFiles) -> None:
     task = uuid4()
     result = writing(files, task, 1)
     result.write(b"abc")
@@ -101,7 +101,7 @@ def test_a_segment_that_is_too_short_is_never_joined(files: Files) -> None:
         files.join(task, 1, "data.csv", [(1, 3)], None, lambda n: None)
 
 
-def test_all_that_a_task_wrote_is_removed(files: Files) -> None:
+def test_all_that_a_task_wrote_is_removed(files: LocalFiles) -> None:
     task = uuid4()
     result = writing(files, task, 1)
     result.write(b"abc")
@@ -109,13 +109,13 @@ def test_all_that_a_task_wrote_is_removed(files: Files) -> None:
     path, _, _ = files.join(task, 1, "data.csv", [(1, 3)], result.sha256, lambda n: None)
     files.link_download(task, path)
     assert (files.downloads / f"{task}.csv").read_bytes() == b"abc"
-    assert files.tasks_with_files() == {task}
+    assert files.tasks_with_files() == {task: True}
     files.remove_task(task)
-    assert files.tasks_with_files() == set()
+    assert files.tasks_with_files() == {}
     assert [p for p in files.home.rglob("*") if p.is_file()] == []
 
 
-def test_an_upload_is_hashed_and_durable_or_not_there(files: Files) -> None:
+def test_an_upload_is_hashed_and_durable_or_not_there(files: LocalFiles) -> None:
     receiver = files.receive(uuid4(), "people.csv", limit=10)
     receiver.write(b"abc")
     assert receiver.finish() == hashlib.sha256(b"abc").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from waystation.sdk.result import Result
 from waystation.states import Event
 from waystation.storage import tasks
 from waystation.storage.db import Connection
-from waystation.storage.files import Files
+from waystation.storage.files import LocalFiles
 from waystation.storage.tasks import Held, NewEvent
 from waystation.wiring import House
 
@@ -74,7 +75,7 @@ def rescued_description(db: Connection, saved: dict[str, Any]) -> dict[str, Any]
 @pytest.mark.parametrize("frozen", ["before it opened its file", "with its file open"])
 def test_an_attempt_that_comes_back_from_the_dead_harms_no_file(db: Connection, tmp_path: Path, frozen: str) -> None:
     """1 gives its task back; 2 is frozen and loses its lease before its first checkpoint; 3 goes on; 2 wakes."""
-    files, task = Files(tmp_path), uuid4()
+    files, task = LocalFiles(tmp_path), uuid4()
 
     def opened(attempt: int, known: dict[str, Any] | None) -> Result:
         return Result(files, task, attempt, "data.csv", known, "text/csv")
@@ -181,9 +182,9 @@ def test_a_task_whose_worker_died_does_not_go_to_the_end_of_the_queue(db: Connec
 
 def test_the_results_of_two_attempts_do_not_meet(tmp_path: Path) -> None:
     """A zombie that joins late writes a result of its own."""
-    files, task = Files(tmp_path), uuid4()
+    files, task = LocalFiles(tmp_path), uuid4()
     for attempt, data in ((1, b"good"), (2, b"late")):
-        with files.open_segment(task, attempt, "data.csv") as segment:
+        with contextlib.closing(files.open_segment(task, attempt, "data.csv")) as segment:
             segment.write(data)
     good, _, _ = files.join(task, 1, "data.csv", [(1, 4)], None, lambda done: None)
     files.join(task, 2, "data.csv", [(2, 4)], None, lambda done: None)

@@ -29,7 +29,7 @@ def nothing_kept(client: FlaskClient, town: House) -> Iterator[None]:
                 "SELECT (SELECT count(*) FROM waystation.uploads), (SELECT count(*) FROM waystation.tasks)"
             )
             uploads, tasks = row.fetchone() or (0, 0)
-        files = len(list(town.files.uploads.iterdir())) if town.files.uploads.exists() else 0
+        files = len(list((town.settings.home / "uploads").iterdir())) if (town.settings.home / "uploads").exists() else 0
         return uploads, tasks, files
 
     before = kept()

@@ -139,7 +139,7 @@ def test_an_upload_is_taken_in_constant_memory(serve_it: Serve, house: House, ki
     task = json.load(response)
     connection.close()
     assert response.status == 202, task
-    (file,) = (house.files.uploads / task["params"]["upload"]).iterdir()
+    (file,) = ((house.settings.home / "uploads") / task["params"]["upload"]).iterdir()
     assert file.stat().st_size == 7 + len(block) * blocks
     assert rss(child) - before < 20_000
 
@@ -151,16 +151,16 @@ def test_an_upload_that_breaks_off_leaves_nothing(serve_it: Serve, house: House)
     connection.putheader("Content-Type", "text/csv")
     connection.putheader("Content-Length", "9000000")
     connection.endheaders(b"a,b\n" + b"1,2\n" * 500_000)
-    wait_until(lambda: house.files.uploads.exists() and list(house.files.uploads.iterdir()), 10)
+    wait_until(lambda: (house.settings.home / "uploads").exists() and list((house.settings.home / "uploads").iterdir()), 10)
     connection.close()
-    wait_until(lambda: not list(house.files.uploads.iterdir()), 10)
+    wait_until(lambda: not list((house.settings.home / "uploads").iterdir()), 10)
 
 
 def test_an_upload_beyond_the_limit_is_refused_before_it_is_read(serve_it: Serve, house: House) -> None:
     served = serve_it(max_upload=1000)
     status, said = served.ask("POST", "/tasks/upload", b"a,b\n" + b"1,2\n" * 500, {"Content-Type": "text/csv"})
     assert (status, said["code"]) == (413, "too-large")
-    assert not list(house.files.uploads.iterdir())
+    assert not list((house.settings.home / "uploads").iterdir())
 
 
 def test_a_list_s_stream_carries_its_rows_and_says_which_fit(house: House, serve_it: Serve) -> None:

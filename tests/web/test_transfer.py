@@ -42,14 +42,14 @@ def test_a_raw_body_is_an_upload_too(client: FlaskClient, town: House) -> None:
     assert response.status_code == 202, response.get_json()
     task = end_of(client, response.get_json())
     assert (task["dataset"], task["counts"]["good"]) == ("raw", 3)
-    upload = town.files.uploads / task["params"]["upload"]
+    upload = (town.settings.home / "uploads") / task["params"]["upload"]
     assert [p.name for p in upload.iterdir()] == ["p.csv"]
 
 
 def test_content_disposition_names_a_raw_body(client: FlaskClient, town: House) -> None:
     headers = {"Content-Disposition": 'attachment; filename="named.csv"'}
     task = client.post("/tasks/upload", data=PEOPLE, content_type="text/csv", headers=headers).get_json()
-    assert [p.name for p in (town.files.uploads / task["params"]["upload"]).iterdir()] == ["named.csv"]
+    assert [p.name for p in ((town.settings.home / "uploads") / task["params"]["upload"]).iterdir()] == ["named.csv"]
 
 
 def test_policies_reach_the_import(client: FlaskClient) -> None:
@@ -79,7 +79,7 @@ def test_a_large_upload_is_written_whole(client: FlaskClient, town: House) -> No
     kind = "multipart/form-data; boundary=B"
     task = client.post("/tasks/upload", data=head + data + tail, content_type=kind).get_json()
     assert task["dataset"] == "large"
-    upload = town.files.uploads / task["params"]["upload"] / "people.csv"
+    upload = (town.settings.home / "uploads") / task["params"]["upload"] / "people.csv"
     assert hashlib.sha256(upload.read_bytes()).digest() == hashlib.sha256(data).digest()
     assert end_of(client, task)["counts"]["good"] == 40_000
 
@@ -129,13 +129,13 @@ def test_options_of_a_download_by_json_by_query_and_by_form(client: FlaskClient)
 def test_the_same_key_makes_one_upload_and_another_file_is_refused(client: FlaskClient, town: House) -> None:
     key = {"Idempotency-Key": "upload-1"}
     first = send(client, PEOPLE, dataset="once", headers=key)
-    before = len(list(town.files.uploads.iterdir()))
+    before = len(list((town.settings.home / "uploads").iterdir()))
     again = send(client, PEOPLE, dataset="once", headers=key)
     assert (first.status_code, again.status_code) == (202, 200)
     assert first.get_json()["task_id"] == again.get_json()["task_id"]
     problem(send(client, PEOPLE + b"dan,1,2018-01-01\n", dataset="once", headers=key), 422, "idempotency-key-reused")
     problem(send(client, PEOPLE, dataset="twice", headers=key), 422, "idempotency-key-reused")
-    assert len(list(town.files.uploads.iterdir())) == before
+    assert len(list((town.settings.home / "uploads").iterdir())) == before
     assert end_of(client, first.get_json())["status"] == "succeeded"
 
 

@@ -170,10 +170,10 @@ def test_more_bytes_than_announced_are_refused(client: FlaskClient, town: House)
     ],
 )
 def test_an_announcement_that_is_none(client: FlaskClient, town: House, headers: dict[str, str], says: str) -> None:
-    before = set(town.files.uploads.glob("*"))
+    before = set((town.settings.home / "uploads").glob("*"))
     said = problem(client.post("/uploads", headers={**V, **headers}), 422, "invalid-request")
     assert says in said["detail"] + said["remedy"]
-    assert set(town.files.uploads.glob("*")) == before
+    assert set((town.settings.home / "uploads").glob("*")) == before
 
 
 def test_names_that_are_tricks(client: FlaskClient, town: House) -> None:
@@ -181,7 +181,7 @@ def test_names_that_are_tricks(client: FlaskClient, town: House) -> None:
         found = town.resumable.show(UUID(announce(client, 5, name)[9:]))
         place = (town.settings.home / found.path).resolve()
         assert place.is_file()
-        assert place.parent.parent == town.files.uploads.resolve()
+        assert place.parent.parent == (town.settings.home / "uploads").resolve()
         assert len(found.name) <= 100
 
 
@@ -218,7 +218,7 @@ def test_given_up(client: FlaskClient, town: House) -> None:
         url = announce(client, len(PEOPLE))
         patch(client, url, 0, data)
         assert client.delete(url, headers=V).status_code == 204
-        assert not (town.files.uploads / url[9:]).exists()
+        assert not ((town.settings.home / "uploads") / url[9:]).exists()
         assert client.head(url, headers=V).status_code == 404
         problem(client.delete(url, headers=V), 404, "upload-not-found")
 
@@ -264,9 +264,9 @@ def test_one_that_waits_too_long_is_swept_and_others_stay(client: FlaskClient, t
     reaper = Reaper(town.database, town.files, town.settings, town.bell)
     wait_until(lambda: reaper.pass_once(sweep=True))
     assert client.head(old, headers=V).status_code == 404
-    assert not (town.files.uploads / old[9:]).exists()
+    assert not ((town.settings.home / "uploads") / old[9:]).exists()
     assert offset(client, young) == 0
-    assert (town.files.uploads / young[9:]).exists()
+    assert ((town.settings.home / "uploads") / young[9:]).exists()
 
 
 def test_bytes_put_off_the_end(client: FlaskClient, town: House) -> None:

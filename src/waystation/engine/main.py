@@ -24,7 +24,7 @@ from waystation.runner import Shop, hear
 from waystation.sdk.kind import Registry
 from waystation.settings import Settings
 from waystation.storage.db import Database
-from waystation.storage.files import Files
+from waystation.storage.files import files_of
 from waystation.ties import tie_to
 
 log = structlog.get_logger("waystation.engine")
@@ -55,7 +55,7 @@ def build(settings: Settings) -> tuple[Celery, list[str]]:
                 Shop(
                     database=Database(settings.database_url, pool=2, lock_timeout=settings.lock_timeout),
                     registry=registry,
-                    files=Files(settings.home),
+                    files=files_of(settings),
                     settings=settings,
                     worker=os.environ[WORKER],
                     ring=Doorbell(str(settings.redis_url)).ring,

@@ -19,12 +19,13 @@ from waystation import logs
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
 from waystation.engine.main import WORKER
+from waystation.errors import StorageUnavailable
 from waystation.health import beat
 from waystation.reaper import SWEEP_EVERY, Reaper
 from waystation.settings import Settings
 from waystation.storage import workers
 from waystation.storage.db import Database
-from waystation.storage.files import Files
+from waystation.storage.files import files_of
 
 log = structlog.get_logger("waystation.reaping")
 
@@ -46,7 +47,7 @@ def main() -> None:
     bell = Doorbell(settings.redis_url)
     name, pid = os.environ[WORKER], os.getppid()
     draining = Draining.from_env()
-    reaper = Reaper(database, Files(settings.home), settings, bell, name=f"reaper@{name}")
+    reaper = Reaper(database, files_of(settings), settings, bell, name=f"reaper@{name}")
     swept = 0.0
     while not over.is_set() and os.getppid() == pid:
         heard = False
@@ -66,6 +67,9 @@ def main() -> None:
                 swept = time.monotonic()
         except psycopg.errors.LockNotAvailable:
             log.info("a sweep was put off: a reader is in the way")
+        except StorageUnavailable as error:
+            swept = time.monotonic()  # it is tried again at the next sweep, not at once
+            log.warning("a sweep was put off: the storage does not answer", error=error.detail)
         except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
             log.warning("the database does not answer", error=str(error))
         if settings.pulse is not None:

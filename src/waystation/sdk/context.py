@@ -204,18 +204,18 @@ class Context:
 
     def open_spool(self, id: UUID) -> Spool:
         """Write the file that an upload is unpacked to, which goes with the upload; its bytes follow from the upload alone."""
-        return Spool(self._files.spool(self.upload(id).path))
+        return self._files.open_spool(self.upload(id).path, self.attempt)
 
     def open_spooled(self, id: UUID) -> BinaryIO:
         """Read what an upload was unpacked to; UploadNotFound if that is gone."""
         try:
-            return self._files.spool(self.upload(id).path).open("rb")
+            return self._files.open_spooled(self.upload(id).path)
         except FileNotFoundError as error:
             raise UploadNotFound("What the upload was unpacked to is gone.") from error
 
     def drop_spool(self, id: UUID) -> None:
         """Nobody needs any more what the upload was unpacked to."""
-        self._files.spool(self.upload(id).path).unlink(missing_ok=True)
+        self._files.drop_spool(self.upload(id).path)
 
     def open_result(self, name: str, media_type: str = "text/csv") -> Result:
         """The file that this task makes, at its checkpointed end; `write` appends to it."""

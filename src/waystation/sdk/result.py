@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from io import RawIOBase
 from typing import Any
 from uuid import UUID
 
-from waystation.storage.files import Files
-from waystation.storage.room import room
+from waystation.storage.files import Files, Segment
 
 BUFFER = 2**20  # bytes that are collected before they are written
 
@@ -30,7 +27,7 @@ class Result:
         self._files, self._task, self._attempt = files, task, attempt
         self._segments: list[list[int]] = [list(s) for s in (known or {}).get("segments", [])]
         self._hash = None if self._segments else hashlib.sha256()
-        self._file: RawIOBase | None = None
+        self._file: Segment | None = None
         self._buffer = bytearray()
         if self._segments and (known or {}).get("released"):
             number, size = self._segments[-1]
@@ -51,23 +48,18 @@ class Result:
             self._empty()
 
     def _empty(self) -> None:
-        # Written by hand and not by a buffered file, whose close would try again what failed for want of room.
         if self._file is None:
             return
         if self._hash is not None:
             self._hash.update(self._buffer)
-        with room(), memoryview(self._buffer) as view:
-            at = 0
-            while at < len(view):
-                at += self._file.write(view[at:]) or 0
+        self._file.write(self._buffer)
         self._buffer.clear()
 
     def flush(self) -> None:
-        """On the disk for good: called before each checkpoint. Raises DiskFull when there is no room."""
+        """There for good: called before each checkpoint. Raises DiskFull when there is no room."""
         if self._file is not None:
             self._empty()
-            with room():
-                os.fsync(self._file.fileno())
+            self._file.sync()
 
     def describe(self, *, released: bool = False) -> dict[str, Any]:
         """What the checkpoint says of this file."""

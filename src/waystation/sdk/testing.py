@@ -5,6 +5,7 @@ For the real thing (a database, a worker that is killed) see the fixture `waysta
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from waystation.sdk.reversal import reversal
 from waystation.sdk.steps import Checkpoint, Finished, Steps, drive, plain
 from waystation.storage.db import Connection
 from waystation.storage.effects import Entry, Tally
-from waystation.storage.files import Files
+from waystation.storage.files import LocalFiles
 
 TASK = UUID(int=1)
 Content = bytes | str | Path  # of an upload: bytes, text, or the path of a file
@@ -178,7 +179,7 @@ def _run(
     remembers = kind.reversing is not None if remembers is None else remembers
     with tempfile.TemporaryDirectory() as home:
         book = PlayBook(played.noted)
-        files = Files(Path(home))
+        files = LocalFiles(Path(home))
         ctx = _Stage(
             task=TASK,
             attempt=played.attempt,
@@ -236,6 +237,7 @@ class _Stage(Context):
         if content is None:
             raise UploadNotFound(f"play() was given no upload {id}: give it as uploads={{id: bytes}}.")
         data = content.encode() if isinstance(content, str) else content if isinstance(content, bytes) else content.read_bytes()
+        assert isinstance(self._files, LocalFiles)
         path = self._files.uploads / str(id) / (content.name if isinstance(content, Path) else "data.csv")
         if not path.exists():
             path.parent.mkdir(parents=True)
@@ -244,18 +246,18 @@ class _Stage(Context):
         return Upload(id, path.name, self._files.relative(path), len(data), sha256, "play", datetime.now(UTC))
 
 
-def _known(files: Files, played: Played) -> dict[str, JsonValue]:
+def _known(files: LocalFiles, played: Played) -> dict[str, JsonValue]:
     """The results that an earlier play wrote, as its last checkpoint would tell of them."""
     known: dict[str, JsonValue] = {}
     for name, data in played.results.items():
-        with files.open_segment(TASK, played.attempt - 1, name) as file:
-            file.write(data)
+        with contextlib.closing(files.open_segment(TASK, played.attempt - 1, name)) as segment:
+            segment.write(data)
         known[name] = {"segments": [[played.attempt - 1, len(data)]], "released": True}
     return known
 
 
-def _bytes(files: Files, name: str, segments: list[list[int]]) -> bytes:
-    return b"".join(files.segment(TASK, number, name).read_bytes()[:size] for number, size in segments)
+def _bytes(files: LocalFiles, name: str, segments: list[list[int]]) -> bytes:
+    return b"".join(b"".join(files.read_segment(TASK, number, name, size)) for number, size in segments)
 
 
 __all__ = ["Effect", "Noted", "PlayBook", "Played", "play", "take_back"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from datetime import UTC, datetime
 
-from flask import Response, send_file
+from flask import Response, request
 from flask.typing import ResponseReturnValue
+from werkzeug.wsgi import wrap_file
 
 from waystation.access import Need
 from waystation.errors import MalformedBody, NoResult, RangeNotSatisfiable, TaskNotFound, WrongLink
@@ -27,26 +28,27 @@ _FILE_HEADERS = {"ETag": "The file's sha256.", "Content-Disposition": "What to c
     "Fetch a task's result file",
     Answer(200, "The file.", media_type="text/csv", headers=_FILE_HEADERS),
     Answer(206, "The part that Range asked for.", media_type="text/csv"),
+    Answer(302, "Where the file is kept in a bucket: the link to it.", headers={"Location": "Good for some minutes."}),
     Answer(304, "If-None-Match names the file as it is."),
     query=LinkQuery,
     errors=(TaskNotFound, NoResult, RangeNotSatisfiable, WrongLink),
     needs=Need.SEE,
 )
 def result(task_id: str) -> ResponseReturnValue:
-    """The file, whole or in parts (Range); its ETag is its sha256, so that a broken download can go on where it broke."""
+    """The file, whole or in parts (Range); its ETag is its sha256, so that a broken download can go on where it broke.
+
+    Where files are kept in a bucket, the answer is a link to it that is good for some minutes (WAYSTATION_S3_LINKS)."""
     query(LinkQuery)
-    file = current.control().result(task_id)
-    try:
-        response = send_file(
-            file.path,
-            mimetype=file.media_type,
-            as_attachment=True,
-            download_name=file.name,
-            conditional=True,
-            etag=file.sha256,
-        )
-    except FileNotFoundError as error:  # it expired a moment ago
-        raise NoResult("The result file is no longer there.") from error
+    control = current.control()
+    file = control.result(task_id)
+    seconds = control.settings.s3_links
+    if seconds and (link := control.files.link(file.place, seconds=seconds)):
+        return Response(status=302, headers={"Location": link, "Cache-Control": "no-store"})
+    response = Response(wrap_file(request.environ, file.open(), 2**20), mimetype=file.media_type, direct_passthrough=True)
+    response.content_length = file.size
+    response.headers.set("Content-Disposition", "attachment", filename=file.name)
+    response.set_etag(file.sha256)
+    response.make_conditional(request, accept_ranges=True, complete_length=file.size)
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
     return response

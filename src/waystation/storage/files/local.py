@@ -1,6 +1,7 @@
 """Files on the local disk, below the state folder: uploads, the segments that attempts write, results, downloads.
 
-Only this module makes paths. A name that a person gave is never used as a path, but for the last part of an upload's, cleaned.
+Only this module makes paths, which are the places that rows name. A name that a person gave is never used as one, but for the
+last part of an upload's, cleaned.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import shutil
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import RawIOBase
@@ -17,18 +19,10 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from waystation.errors import DiskFull, TooLarge
-from waystation.storage.appending import Appender
+from waystation.errors import DiskFull, StorageUnavailable, TooLarge
+from waystation.storage.files.appending import Appender
+from waystation.storage.files.contract import BLOCK, Files, Segment, clean_name
 from waystation.storage.room import room
-
-BLOCK = 4 * 2**20
-
-
-def clean_name(name: str, default: str = "data.csv") -> str:
-    """A harmless file name that looks like the one given: no folders, no control characters, 100 characters at most."""
-    last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(c for c in last if c.isprintable() and c not in '<>:"|?*').strip(". ")
-    return kept[-100:].encode()[-200:].decode(errors="ignore") or default
 
 
 def _sync_folder(folder: Path) -> None:
@@ -39,11 +33,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-class Receiver:
+class LocalReceiver:
     """An upload on its way in: hashed as it is written; `finish` makes it durable, `discard` removes it."""
 
-    def __init__(self, folder: Path, name: str, limit: int) -> None:
-        self.path = folder / name
+    def __init__(self, home: Path, folder: Path, name: str, limit: int) -> None:
+        self.name, self.path = name, folder / name
+        self.place = self.path.relative_to(home).as_posix()
         self.size = 0
         self._limit = limit
         self._hash = hashlib.sha256()
@@ -76,7 +71,7 @@ class Receiver:
         shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
-class Spool:
+class LocalSpool:
     """A work file that is written at places: its bytes follow from an upload alone, so that attempts which write it at the
     same time, a dead one and its heir, write the same bytes at the same places."""
 
@@ -101,14 +96,38 @@ class Spool:
         os.ftruncate(self._fd, size)
         self.flush()
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> LocalSpool:
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
 
 
-class Files:
+class LocalSegment:
+    """What an attempt writes of a result."""
+
+    def __init__(self, file: RawIOBase) -> None:
+        # Without a buffer: a buffered file's close would try again what failed for want of room.
+        self._file = file
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Append. Raises DiskFull when there is no room."""
+        with room(), memoryview(data) as view:
+            at = 0
+            while at < len(view):
+                at += self._file.write(view[at:]) or 0
+
+    def sync(self) -> None:
+        """On the disk for good. Raises DiskFull when there is no room."""
+        with room():
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let go of the open file."""
+        self._file.close()
+
+
+class LocalFiles(Files):
     """The folders of one home."""
 
     def __init__(self, home: Path) -> None:
@@ -118,13 +137,25 @@ class Files:
         self.results = home / "results"
         self.downloads = home / "downloads"
 
+    def check(self) -> None:
+        """Raises StorageUnavailable when the state folder can't be made or written."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            with room(), tempfile.TemporaryFile(dir=self.home) as file:
+                file.write(b"1")
+        except OSError as error:
+            raise StorageUnavailable(
+                f"The state folder {self.home} can't be written: {error.strerror or error}.",
+                remedy="Give it to the user that Waystation runs as, or name another folder in WAYSTATION_HOME.",
+            ) from error
+
     # -- uploads
-    def receive(self, id: UUID, name: str, *, limit: int) -> Receiver:
+    def receive(self, id: UUID, name: str, *, limit: int) -> LocalReceiver:
         """Begin to take an upload in."""
-        return Receiver(self.uploads / str(id), clean_name(name), limit)
+        return LocalReceiver(self.home, self.uploads / str(id), clean_name(name), limit)
 
     def begin(self, id: UUID, name: str, *, size: int) -> str:
-        """An empty file for an upload that comes in pieces: its path for the row. Raises DiskFull without room for `size`."""
+        """An empty file for an upload that comes in pieces: its place for the row. Raises DiskFull without room for `size`."""
         path = self.uploads / str(id) / clean_name(name)
         with room():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,25 +167,47 @@ class Files:
             _sync_folder(self.uploads)
         return self.relative(path)
 
-    def append(self, relative: str, *, patience: float = 0.0) -> Appender:
+    def append(self, place: str, *, patience: float = 0.0) -> Appender:
         """Write on in such a file, alone. Raises UploadLocked when somebody else does for so many seconds, UploadNotFound."""
-        return Appender(self.home / relative, patience=patience)
+        return Appender(self.home / place, patience=patience)
 
     def relative(self, path: Path) -> str:
         """How a path is written into the database."""
         return path.relative_to(self.home).as_posix()
 
-    def open(self, relative: str) -> BinaryIO:
+    def open(self, place: str) -> BinaryIO:
         """Read a file that the database names."""
-        return (self.home / relative).open("rb")
+        return (self.home / place).open("rb")
 
-    def remove_upload(self, relative: str) -> None:
+    def remove_upload(self, place: str) -> None:
         """Remove an upload with its folder."""
-        shutil.rmtree((self.home / relative).parent, ignore_errors=True)
+        shutil.rmtree((self.home / place).parent, ignore_errors=True)
 
-    def spool(self, relative: str) -> Path:
-        """Where an upload is unpacked to: beside it, so that both go together. No upload's name begins with a dot."""
-        return (self.home / relative).with_name(".unpacked")
+    def stray_uploads(self, known: set[str], *, seconds: float) -> list[str]:
+        """Uploads that no row names, untouched for so long."""
+        found: list[str] = []
+        for folder in self.uploads.glob("*"):
+            with suppress(FileNotFoundError):
+                if folder.name not in known and time.time() - folder.stat().st_mtime > seconds:
+                    found.append(self.relative(folder / "data.csv"))
+        return found
+
+    # -- what an upload is unpacked to: beside it, so that both go together. No upload's name begins with a dot
+    def _spool(self, place: str) -> Path:
+        return (self.home / place).with_name(".unpacked")
+
+    def open_spool(self, place: str, attempt: int) -> LocalSpool:
+        """Write what an upload is unpacked to."""
+        del attempt  # every attempt writes the same bytes at the same places
+        return LocalSpool(self._spool(place))
+
+    def open_spooled(self, place: str) -> BinaryIO:
+        """Read that."""
+        return self._spool(place).open("rb")
+
+    def drop_spool(self, place: str) -> None:
+        """Nobody needs it any more."""
+        self._spool(place).unlink(missing_ok=True)
 
     def plain_copy(self, relative: str, encoding: str) -> Path:
         """Where the copy of an upload stands that was unpacked and made UTF-8 at one go; it is there only when it is whole."""
@@ -165,14 +218,14 @@ class Files:
         """Where this attempt writes its part of a result."""
         return self.segments / str(task) / f"{attempt}-{name}"
 
-    def open_segment(self, task: UUID, attempt: int, name: str) -> RawIOBase:
-        """A new segment of this attempt, without a buffer."""
+    def open_segment(self, task: UUID, attempt: int, name: str) -> LocalSegment:
+        """A new segment of this attempt."""
         path = self.segment(task, attempt, name)
         with room():
             path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("wb", buffering=0)
+            return LocalSegment(path.open("wb", buffering=0))
 
-    def adopt_segment(self, task: UUID, old: int, new: int, name: str, size: int) -> RawIOBase | None:
+    def adopt_segment(self, task: UUID, old: int, new: int, name: str, size: int) -> Segment | None:
         """Go on in the segment of an attempt that gave its task back of its own will; None if it is not there.
 
         A second name for the same file, not a move: should this attempt die before its first checkpoint, the row still
@@ -187,7 +240,18 @@ class Files:
         file = target.open("r+b", buffering=0)
         file.truncate(size)
         file.seek(size)
-        return file
+        return LocalSegment(file)
+
+    def read_segment(self, task: UUID, attempt: int, name: str, size: int) -> Iterator[bytes]:
+        """The first `size` bytes of a segment in blocks; OSError if there are fewer."""
+        path = self.segment(task, attempt, name)
+        with path.open("rb") as file:
+            while size > 0:
+                block = file.read(min(BLOCK, size))
+                if not block:
+                    raise OSError(errno.EIO, f"{path} is shorter than its checkpoint says")
+                size -= len(block)
+                yield block
 
     # -- results
     def join(
@@ -198,12 +262,10 @@ class Files:
         segments: list[tuple[int, int]],
         sha256: str | None,
         tick: Callable[[int], None],
+        media_type: str = "application/octet-stream",
     ) -> tuple[str, int, str]:
-        """Make the result of its segments (attempt, size): its path, its size and its sha256.
-
-        A single segment whose hash is known becomes the result as it is. `tick` is called with the bytes done after each
-        block, and may raise to leave. The result's name carries the attempt, so that a late one disturbs nobody.
-        """
+        """Make the result of its segments. A single one whose hash is known becomes the result as it is."""
+        del media_type  # the row knows it
         target = self.results / str(task) / f"{attempt}-{name}"
         with room():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +278,7 @@ class Files:
                 size, digest = 0, hashlib.sha256()
                 with target.open("wb") as out:
                     for number, length in segments:
-                        for block in _blocks(self.segment(task, number, name), length):
+                        for block in self.read_segment(task, number, name, length):
                             out.write(block)
                             digest.update(block)
                             size += len(block)
@@ -227,9 +289,9 @@ class Files:
             _sync_folder(target.parent)
         return self.relative(target), size, sha256
 
-    def link_download(self, task: UUID, relative: str) -> None:
+    def link_download(self, task: UUID, place: str) -> None:
         """Give a result its plain name, downloads/TASK_ID.csv, once the row names it."""
-        source = self.home / relative
+        source = self.home / place
         self.downloads.mkdir(parents=True, exist_ok=True)
         target = self.downloads / f"{task}{''.join(Path(source.name).suffixes)}"
         temporary = target.with_name(f".{target.name}")
@@ -238,13 +300,13 @@ class Files:
         os.link(source, temporary)
         temporary.replace(target)
 
-    def settle(self, task: UUID, relative: str) -> None:
+    def settle(self, task: UUID, place: str) -> None:
         """What is right once the row names its result: linked, and nothing else kept. It can be repeated without harm."""
-        keep = self.home / relative
+        keep = self.home / place
         if not keep.is_file():
             return
         if not (self.downloads / f"{task}{''.join(keep.suffixes)}").exists():
-            self.link_download(task, relative)
+            self.link_download(task, place)
         for path in keep.parent.iterdir():
             if path != keep:
                 path.unlink(missing_ok=True)
@@ -263,25 +325,20 @@ class Files:
                 (self.downloads / f"{task}{''.join(path.suffixes)}").unlink(missing_ok=True)
             shutil.rmtree(results, ignore_errors=True)
 
-    def tasks_with_files(self) -> set[UUID]:
-        """The tasks that have segments, results or downloads."""
-        found: set[UUID] = set()
+    def link(self, place: str, *, seconds: float) -> str | None:
+        """None: a disk has no addresses."""
+        return None
+
+    def tasks_with_files(self) -> dict[UUID, bool]:
+        """The tasks that have segments, results or downloads; True where all that is there is one result and its download."""
+        names: dict[UUID, list[str]] = {}
         for folder in (self.segments, self.results, self.downloads):
             for path in folder.glob("*"):
                 with suppress(ValueError):
-                    found.add(UUID(path.name.strip(".").split(".")[0]))
-        return found
+                    names.setdefault(UUID(path.name.strip(".").split(".")[0]), []).append(folder.name)
+        return {id: sorted(found) == ["downloads", "results"] and self._single(id) for id, found in names.items()}
 
-    def unknown_uploads(self, known: set[str]) -> list[Path]:
-        """Folders of uploads that no row names (a process died while it took one in)."""
-        return [p for p in self.uploads.glob("*") if p.name not in known]
-
-
-def _blocks(path: Path, length: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while length > 0:
-            block = file.read(min(BLOCK, length))
-            if not block:
-                raise OSError(errno.EIO, f"{path} is shorter than its checkpoint says")
-            length -= len(block)
-            yield block
+    def _single(self, task: UUID) -> bool:
+        with suppress(FileNotFoundError):
+            return len(os.listdir(self.results / str(task))) == 1
+        return False

@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 from waystation.errors import UploadLocked, UploadNotFound
 from waystation.storage.room import room
@@ -39,8 +39,9 @@ class Appender:
             else:
                 break
 
-    def start(self, offset: int) -> None:
+    def start(self, offset: int, attempt: int) -> None:
         """Go on after the first `offset` bytes: what a writer that died had put behind them is dropped."""
+        del attempt  # the lock keeps everybody else out
         if os.fstat(self._file.fileno()).st_size < offset:
             raise OSError(errno.EIO, f"{self.path} is shorter than its row says")
         self._file.truncate(offset)
@@ -58,8 +59,8 @@ class Appender:
         with room():
             os.fsync(self._file.fileno())
 
-    def __enter__(self) -> Appender:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()

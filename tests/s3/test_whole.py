@@ -1,0 +1,80 @@
+"""Upload, import and export with all files in a bucket, while workers die."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import end_worker, launch_worker
+from tests.s3.conftest import WHOLE
+from tests.support import at_state, children, people_csv, send, wait_until
+from tests.web.serving import Served
+from waystation.client import Client
+from waystation.model import State, Verb
+from waystation.storage.files.s3 import S3Files
+from waystation.wiring import House
+
+ROWS = 200_000 if WHOLE else 20_000
+
+
+@pytest.fixture(scope="module")
+def data() -> bytes:
+    return people_csv(ROWS)
+
+
+@pytest.mark.parametrize("links", [300.0, 0.0])
+def test_a_file_comes_back_the_same_through_a_link_and_through_the_server(
+    port: House, data: bytes, tmp_path: Path, links: float
+) -> None:
+    served = Served(port.settings.model_copy(update={"port": 0, "s3_links": links}))
+    try:
+        client = Client(served.url, actor="ann")
+        source = tmp_path / "people.csv.gz"
+        source.write_bytes(gzip.compress(data, 1))
+        dataset = f"people{int(links)}"
+        task = client.upload(source, dataset=dataset)
+        client.wait(task["task_id"])
+        export = client.export(dataset=dataset)
+        client.wait(export["task_id"])
+        saved = client.save_result(export["task_id"], tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_bytes() == data
+        assert saved.sha256 == hashlib.sha256(data).hexdigest()
+    finally:
+        served.end()
+    assert not list(port.settings.home.rglob("*.csv")), "all files are in the bucket"
+
+
+def test_an_export_whose_worker_is_killed_as_it_writes_has_the_same_bytes(harbour: House, data: bytes) -> None:
+    files = harbour.files
+    assert isinstance(files, S3Files)
+    worker = launch_worker(harbour, slots=1, chunk_rows=500)
+    try:
+        at_state(harbour, send(harbour, data), State.SUCCEEDED, timeout=120)
+        task, _ = harbour.control.submit("export", {}, actor="ann")
+        wait_until(lambda: harbour.control.get(task.id).done > 1000, 60)
+        harbour.control.act(Verb.PAUSE, task.id, actor="ann")
+        at_state(harbour, task, State.PAUSED, State.SUCCEEDED, timeout=60)
+        harbour.control.act(Verb.RESUME, task.id, actor="ann")
+        wait_until(lambda: harbour.control.get(task.id).attempt == 2, 60)
+        children(worker.pid)[0].kill()
+        ended = at_state(harbour, task, State.SUCCEEDED, timeout=120)
+        assert ended.attempt == 3
+        assert harbour.control.result(task.id).read_bytes() == data
+        wait_until(lambda: files.tasks_with_files() == {task.id: True}, 60)
+    finally:
+        end_worker(worker)
+
+
+def test_stop_and_undo_leave_nothing_in_the_bucket(port: House) -> None:
+    files = port.files
+    assert isinstance(files, S3Files)
+    small = people_csv(500)
+    made = at_state(port, send(port, small, dataset="gone"), State.SUCCEEDED)
+    upload = made.params["upload"]
+    assert list(files.bucket.keys(f"uploads/{upload}/"))
+    port.control.act(Verb.UNDO, made.id, actor="ann")
+    at_state(port, made, State.UNDONE)
+    assert not list(files.bucket.keys(f"uploads/{upload}/"))
