@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams s3-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,14 @@ compose-test: $(READY) ## the walk-through and an import under kills, restarts a
 
 k8s-test: $(READY) ## the demo overlay on a cluster, drained, killed, rolled and scaled (Docker, kubectl; LOAD= brings images in)
 	@$(BIN)/python -m tests.deploy.kubernetes --load "$(LOAD)"
+
+$(VENV)/.s3: $(READY)
+	@{ command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python -e '.[s3]'; } \
+	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[s3]'
+	@touch $@
+
+s3-test: $(VENV)/.s3 ## files in a bucket, on two S3 servers: uploads, imports, exports whose workers are killed as they write (minutes)
+	@WAYSTATION_S3_TEST=1 $(BIN)/python -m pytest -q tests/s3
 
 prove-teams: $(READY) ## 2,000 teams through a slow and flaky service: paused, killed twice, stopped; the service's books compared (minutes)
 	@TEAMS=$(or $(TEAMS),2000) CALL_SECONDS=0.05 $(BIN)/python -m pytest -q -s tests/promises/test_teams.py

@@ -32,6 +32,7 @@ from waystation.errors import (
     KindNotFound,
     NoResult,
     NotAllowed,
+    StorageUnavailable,
     TaskNotFound,
     UploadNotFound,
     UploadUnfinished,
@@ -709,6 +710,8 @@ class Control:
                     ended = NewEvent(task.id, end.event, "control", task.attempt)
                     tasks.write_events(connection, [ended])
                 return moved
+            except StorageUnavailable:
+                return None
             except psycopg.errors.LockNotAvailable:
                 time.sleep(0.02 * 2**number)
             except psycopg.OperationalError:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from waystation import states
 from waystation.csvio.packing import Limits
-from waystation.errors import BaseChanged, KindFailed, LeaseLost, StepTooLong, WaystationError, crash_loop
+from waystation.errors import BaseChanged, KindFailed, LeaseLost, StepTooLong, StorageUnavailable, WaystationError, crash_loop
 from waystation.heartbeat import Heartbeat
 from waystation.model import Goal, JsonValue, State, Task
 from waystation.sdk.context import CALL_TIMEOUT, Context
@@ -23,6 +23,7 @@ from waystation.sdk.effects import Effects, TableBook
 from waystation.sdk.kind import Kind, Registry, Run
 from waystation.sdk.lease import Lease
 from waystation.sdk.result import Result
+from waystation.sdk.retry import Retry
 from waystation.sdk.reversal import reversal
 from waystation.sdk.steps import Checkpoint, Finished, Left, Steps, drive, plain
 from waystation.secret import Mask, whole
@@ -37,6 +38,9 @@ log = structlog.get_logger("waystation.runner")
 
 UNDO_TRIES = 8  # after so many failures in a row, an outside effect that can't be taken back is named as left over
 LONGEST_BACKOFF = 60.0
+STORAGE_AWAY = Retry(
+    on=StorageUnavailable, times=10, first=2.0, longest=LONGEST_BACKOFF
+)  # five minutes, whatever the kind says
 UNKNOWN_KIND = 5.0  # seconds until another worker may know the kind
 TICK = 0.5  # seconds between two looks at the wish during work that has no steps
 LOOK_EVERY = 0.2  # seconds between two looks at who waits for a slot
@@ -247,7 +251,11 @@ class Attempt:
         self.held.result = holdings.without_file(self.held.result) if undone else None
         own_undo = kind is None or kind.undo_steps is not None
         given_up = self.held.leftovers
-        self._write(states.END[self.held.goal], work=lambda: self._let_go(given_up, own_undo=own_undo))
+        try:
+            self._write(states.END[self.held.goal], work=lambda: self._let_go(given_up, own_undo=own_undo))
+        except StorageUnavailable as error:
+            self._read_again()
+            self._write(Event.RELEASE, delay=LONGEST_BACKOFF / 4, why=error.detail)
 
     def _let_go(self, given_up: list[JsonValue], *, own_undo: bool) -> None:
         """In the transaction of the end: note what is left outside, and let go of the rest."""
@@ -533,7 +541,7 @@ class Attempt:
     def _fail(self, error: Exception) -> None:
         self._read_again()
         kind = self.shop.registry.find(self.task.kind)
-        retry = kind.retry if kind is not None else None
+        retry = STORAGE_AWAY if isinstance(error, StorageUnavailable) else kind.retry if kind is not None else None
         if retry is not None and retry.meant(error) and self.held.tries < retry.times:
             self.held.tries += 1
             delay = retry.delay(self.held.tries)

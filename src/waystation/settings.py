@@ -130,7 +130,7 @@ class Settings(BaseModel):
             first = error.errors(include_input=False, include_url=False)[0]
             name = env_name(str(first["loc"][0])) if first["loc"] else "The environment"
             raise WrongSetting(f"{name} is wrong: {first['msg']}.") from error
-        lone = [n for n in ("s3_endpoint", "s3_region", "s3_key", "s3_secret", "s3_public_endpoint") if getattr(made, n)]
+        lone = [n for n in ("s3_endpoint", "s3_public_endpoint") if getattr(made, n)]
         if made.storage is None and lone:
             raise WrongSetting(f"{env_name(lone[0])} is set, but no bucket: set WAYSTATION_STORAGE to s3://BUCKET, or drop it.")
         if (made.s3_key is None) != (made.s3_secret is None):

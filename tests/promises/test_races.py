@@ -6,7 +6,6 @@ Attempts run in this process (`hear`), so that a test can stand exactly where it
 from __future__ import annotations
 
 import dataclasses
-import io
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from waystation.sdk.kind import Registry
 from waystation.states import Event
 from waystation.storage import datasets, tasks, uploads, workers
 from waystation.storage.db import Connection
+from waystation.storage.files.local import LocalSegment
 from waystation.storage.tasks import NewEvent
 from waystation.wiring import House
 
@@ -145,7 +145,7 @@ def full_disk(ctx: Context, params: NoParams, cursor: int = 0) -> Steps:
     out.write(b"x")
     hidden: Any = out
     hidden._file.close()
-    hidden._file = Path("/dev/full").open("wb", buffering=0 if isinstance(hidden._file, io.RawIOBase) else -1)  # noqa: SIM115
+    hidden._file = LocalSegment(Path("/dev/full").open("wb", buffering=0))  # noqa: SIM115
     out.write(b"y")
     yield Checkpoint(cursor=1, done=1)
 

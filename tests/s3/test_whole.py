@@ -31,13 +31,13 @@ def test_a_file_comes_back_the_same_through_a_link_and_through_the_server(
 ) -> None:
     served = Served(port.settings.model_copy(update={"port": 0, "s3_links": links}))
     try:
-        client = Client(served.url, actor="ann")
+        client = Client(f"http://127.0.0.1:{served.port}", actor="ann")
         source = tmp_path / "people.csv.gz"
         source.write_bytes(gzip.compress(data, 1))
         dataset = f"people{int(links)}"
         task = client.upload(source, dataset=dataset)
         client.wait(task["task_id"])
-        export = client.export(dataset=dataset)
+        export = client.download(dataset=dataset)
         client.wait(export["task_id"])
         saved = client.save_result(export["task_id"], tmp_path / "out.csv")
         assert (tmp_path / "out.csv").read_bytes() == data
