@@ -147,7 +147,7 @@ def test_killed_in_every_phase_it_ends_the_same(desk: Desk, checkpoints: int, mo
     assert desk.house.control.get(task.id).counts == {"good": 32, "bad": 0, "inserted": 8, "updated": 24}
     export, _ = desk.house.control.submit("export", {"dataset": name}, actor="ann")
     desk.end(export)
-    data = desk.house.control.result(export.id).path.read_text()
+    data = desk.house.control.result(export.id).read_bytes().decode()
     assert data == "id,v,d\n" + "".join(",".join(map(str, row)) + "\n" for row in wanted)
 
 

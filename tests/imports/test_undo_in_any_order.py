@@ -169,7 +169,7 @@ def machine(desk: Desk) -> type[RuleBasedStateMachine]:
             assert desk.house.control.dataset(self.name).rows == len(wanted)
             export, _ = desk.house.control.submit("export", {"dataset": self.name}, actor="ann")
             assert desk.end(export).state is State.SUCCEEDED
-            assert parsed(desk.house.control.result(export.id).path.read_bytes()) == wanted
+            assert parsed(desk.house.control.result(export.id).read_bytes()) == wanted
 
         def teardown(self) -> None:
             if self.begun is not None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -82,6 +83,25 @@ def test_what_an_upload_was_unpacked_to_is_gone_on_with_anywhere(bucket: S3Files
         bucket.open_spooled(place)
 
 
+def test_another_form_of_an_upload_is_there_whole_or_not_at_all(bucket: S3Files) -> None:
+    place = bucket.begin(uuid4(), "data.csv.gz", size=100)
+
+    def broken() -> Iterator[bytes]:
+        yield NOISE
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        bucket.make_copy(place, "plain-told", broken())
+    assert keys(bucket) == []
+    with pytest.raises(FileNotFoundError):
+        bucket.open_copy(place, "plain-told")
+    bucket.make_copy(place, "plain-told", iter([NOISE, b"end"]))
+    with bucket.open_copy(place, "plain-told") as file:
+        assert file.read() == NOISE + b"end"
+    bucket.remove_upload(place)
+    assert keys(bucket) == []
+
+
 def test_after_a_lost_lease_only_the_checkpointed_bytes_count(bucket: S3Files) -> None:
     task = uuid4()
     zombie = writing(bucket, task, 1)
@@ -111,7 +131,7 @@ def test_after_a_lost_lease_only_the_checkpointed_bytes_count(bucket: S3Files) -
 
 
 def test_a_join_that_is_left_leaves_nothing_and_can_be_done_again(bucket: S3Files) -> None:
-    task, result = uuid4(), writing(bucket, uuid4(), 1)
+    task = uuid4()
     result = writing(bucket, task, 1)
     result.write(NOISE)
     result.flush()

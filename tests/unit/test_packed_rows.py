@@ -20,7 +20,7 @@ from waystation.errors import DamagedArchive, InvalidParams
 from waystation.model import Upload
 from waystation.sdk import Context, Steps, task, unpacked
 from waystation.sdk.testing import play
-from waystation.storage.files import Files
+from waystation.storage.files import LocalFiles
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -82,7 +82,7 @@ def test_every_form_gives_the_same_records_from_every_place(data: bytes, encodin
 
 
 def test_the_copy_is_made_once_and_is_whole(tmp_path: Path) -> None:
-    files = Files(tmp_path)
+    files = LocalFiles(tmp_path)
     (tmp_path / "uploads/x").mkdir(parents=True)
     upload = Upload(FILE, "people.csv", "uploads/x/people.csv", 1, "", "ann", datetime.now(UTC))
     damaged = gzip.compress(PLAIN * 1000)[:-9]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
-from uuid import uuid4
 
 from waystation.csvio.charset import canonical
 from waystation.csvio.packing import Limits
 from waystation.csvio.spool import Unpacking, survey
 from waystation.model import Upload
-from waystation.storage.files import Files, Spool
+from waystation.storage.files import Files
 
 
 @contextmanager
@@ -28,18 +26,11 @@ def open_plain(files: Files, upload: Upload, sent: BinaryIO, encoding: str | Non
         sent.seek(0)
         yield sent
         return
-    path = files.plain_copy(upload.path, canonical(encoding) if encoding else "told")
-    if not path.exists():
-        own = path.with_name(f"{path.name}.{uuid4().hex}")
-        try:
-            with Spool(own) as spool:
-                size = 0
-                for step in Unpacking(sent, found, encoding, limits):
-                    spool.write(step.data, at=size)
-                    size += len(step.data)
-                spool.finish(size)
-            os.replace(own, path)
-        finally:
-            own.unlink(missing_ok=True)
-    with path.open("rb") as plain:
+    name = f"plain-{canonical(encoding) if encoding else 'told'}"
+    try:
+        plain = files.open_copy(upload.path, name)
+    except FileNotFoundError:
+        files.make_copy(upload.path, name, (step.data for step in Unpacking(sent, found, encoding, limits)))
+        plain = files.open_copy(upload.path, name)
+    with plain:
         yield plain

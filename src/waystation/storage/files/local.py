@@ -12,12 +12,12 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from waystation.errors import DiskFull, StorageUnavailable, TooLarge
 from waystation.storage.files.appending import Appender
@@ -209,9 +209,27 @@ class LocalFiles(Files):
         """Nobody needs it any more."""
         self._spool(place).unlink(missing_ok=True)
 
-    def plain_copy(self, relative: str, encoding: str) -> Path:
-        """Where the copy of an upload stands that was unpacked and made UTF-8 at one go; it is there only when it is whole."""
-        return (self.home / relative).with_name(f".plain-{encoding}")
+    def make_copy(self, place: str, name: str, blocks: Iterable[bytes]) -> None:
+        """Keep another form of an upload. It gets its name when it is whole; two attempts never write into the same file."""
+        path = self._copy(place, name)
+        own = path.with_name(f"{path.name}.{uuid4().hex}")
+        try:
+            with LocalSpool(own) as spool:
+                size = 0
+                for block in blocks:
+                    spool.write(block, at=size)
+                    size += len(block)
+                spool.finish(size)
+            own.replace(path)
+        finally:
+            own.unlink(missing_ok=True)
+
+    def open_copy(self, place: str, name: str) -> BinaryIO:
+        """Read one. Raises FileNotFoundError."""
+        return self._copy(place, name).open("rb")
+
+    def _copy(self, place: str, name: str) -> Path:
+        return (self.home / place).with_name(f".{name}")
 
     # -- segments: an attempt writes only files that carry its own number
     def segment(self, task: UUID, attempt: int, name: str) -> Path:
