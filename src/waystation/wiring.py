@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from waystation import logs
@@ -82,6 +83,23 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
             lodging.close()
         raise
     return House(settings, database, registry, files, bell, control, resumable, gate, database_url, redis_url, lodging)
+
+
+@contextmanager
+def addressed(settings: Settings) -> Iterator[Settings]:
+    """These settings with a database and a broker: those that they name, or the private ones, started if nobody has."""
+    if settings.database_url is not None and settings.redis_url is not None:
+        yield settings
+        return
+    lodging = lodge(settings.home, database=settings.database_url is None, broker=settings.redis_url is None)
+    try:
+        urls = {
+            "database_url": settings.database_url or lodging.servers.database_url,
+            "redis_url": settings.redis_url or lodging.servers.redis_url,
+        }
+        yield settings.model_copy(update=urls)
+    finally:
+        lodging.close()
 
 
 def worker_name() -> str:

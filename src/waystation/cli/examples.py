@@ -9,6 +9,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "web": (("web --host 0.0.0.0", "for other machines too"),),
     "worker": (("worker", "run tasks until Ctrl-C"), ("worker --drain", "let the one that runs finish its steps and end")),
     "migrate": (("migrate", "before a new version is started"),),
+    "doctor": (("doctor", "before the first start, and whenever something is odd"), ("doctor --json", "for programs")),
     "demo": (("demo --rows 100000", "a short one"),),
     "generate": (("generate --rows 1000 --out people.csv", "a small file"), ("generate --out -", "to standard output")),
     "upload": (

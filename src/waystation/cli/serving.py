@@ -1,8 +1,9 @@
-"""The commands that serve: up, web, worker, migrate, demo."""
+"""The commands that serve: up, web, worker, migrate, doctor, demo."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from rich.markup import escape
 
 from waystation.cli.session import Session, local, shared_options
 from waystation.errors import DatabaseUnavailable, NotFound, PortTaken
@@ -170,6 +172,30 @@ def migrate(session: Session, wait: float) -> None:
     session.say("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
 
 
+@click.command()
+@shared_options
+@local
+def doctor(session: Session) -> None:
+    """Look at everything Waystation needs here, and say what to mend.
+
+    Database, schema, clock, broker, storage, versions and settings, each in a sentence. Nothing is changed. Where no database
+    or broker is named, the private ones are looked at. The exit code is 1 if something is wrong.
+    """
+    from waystation.doctor import examine
+    from waystation.wiring import addressed
+
+    marks = {"well": "[green]well[/]", "doubtful": "[yellow]doubtful[/]", "wrong": "[bold red]wrong[/]"}
+    with addressed(session.settings) as settings:
+        found = list(examine(settings))
+    ill = any(finding.level == "wrong" for finding in found)
+    if session.as_json:
+        session.json({"well": not ill, "findings": [dataclasses.asdict(finding) for finding in found]})
+    for finding in found:
+        remedy = f" {finding.remedy}" if finding.remedy else ""
+        session.say(f"{marks[finding.level]}  {finding.about}: {escape(finding.said + remedy)}")
+    click.get_current_context().exit(1 if ill else 0)
+
+
 def _patiently(ask: Callable[[], T], patience: float) -> T:
     """What it answers, asked anew each second while the database does not. Raises DatabaseUnavailable after `patience` s."""
     until, told = time.monotonic() + patience, False
@@ -200,4 +226,4 @@ def demo(session: Session, rows: int) -> None:
     click.get_current_context().exit(Demo(session, rows).run())
 
 
-COMMANDS: list[click.Command] = [up, web, worker, migrate, demo]
+COMMANDS: list[click.Command] = [up, web, worker, migrate, doctor, demo]

@@ -1,0 +1,216 @@
+"""Look at everything Waystation needs, and say of each in a sentence whether it is as it should be, or what to mend.
+
+Nothing is changed: what is written to try whether it can be is taken away again. It only asks, and raises nothing for what it
+finds; each part is looked at by itself, so that one that is broken hides no other.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import psycopg
+import redis
+
+from waystation.errors import WaystationError
+from waystation.local import client_url
+from waystation.settings import Settings, env_name
+from waystation.storage.db import Connection, Database, one
+from waystation.storage.files import files_of
+from waystation.storage.migrate import pending
+
+OLDEST_POSTGRES, OLDEST_REDIS = 15, 6
+LOCKS = 256  # max_locks_per_transaction from which a thousand batches can be read in one statement
+SKEW = 5.0  # seconds by which two clocks may differ
+ROOM = 2**30  # bytes that should be free on the disk
+LIBRARIES = ("celery", "psycopg", "redis", "flask", "pydantic", "obstore")
+
+Level = Literal["well", "doubtful", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one thing; `remedy` says what to do, where something is to be done."""
+
+    about: str
+    level: Level
+    said: str
+    remedy: str = ""
+
+
+def examine(
+    settings: Settings, environ: Mapping[str, str] = os.environ, *, clock: Callable[[], float] = time.time
+) -> Iterator[Finding]:
+    """Everything, part by part. `settings` name the database and the broker; `clock` is this machine's."""
+    yield from _program(environ)
+    yield from _database(settings, clock)
+    yield from _broker(settings)
+    yield from _storage(settings)
+
+
+def _program(environ: Mapping[str, str]) -> Iterator[Finding]:
+    found = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
+    yield Finding(
+        "program", "well", f"Waystation {_version('waystation')} on Python {platform.python_version()}, with {found}."
+    )
+    if sys.version_info < (3, 11):
+        yield Finding("program", "wrong", f"Python {platform.python_version()} is too old.", "Use Python 3.11 or newer.")
+    known = {env_name(field) for field in Settings.model_fields}
+    others = {"WAYSTATION_PROFILE", "WAYSTATION_ENCODER"}
+    for name in sorted(environ):
+        if name.startswith("WAYSTATION_") and name.removesuffix("_FILE") not in known | others:
+            yield Finding("settings", "doubtful", f"{name} is no setting of this version.", "docs/settings.md lists them all.")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _database(settings: Settings, clock: Callable[[], float]) -> Iterator[Finding]:
+    assert settings.database_url is not None
+    began = time.monotonic()
+    try:
+        connection = Database(settings.database_url).connect("ws:doctor", autocommit=True)
+    except psycopg.Error as error:
+        yield _unreachable(settings.database_url, error)
+        return
+    with connection:
+        number = connection.info.server_version // 10000
+        took = time.monotonic() - began
+        said = f"PostgreSQL {connection.info.parameter_status('server_version')} answered in {took * 1000:.0f} ms."
+        yield Finding("database", "well", said)
+        if number < OLDEST_POSTGRES:
+            remedy = f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
+            yield Finding("database", "wrong", f"PostgreSQL {number} is too old.", remedy)
+        for name, look in (("encoding", _encoding), ("locks", _locks), ("schema", _schema)):
+            try:
+                yield from look(connection)
+            except psycopg.Error as error:
+                yield Finding(
+                    "database", "wrong", f"Its {name} can't be looked at: {_first(error)}", "Look at our user's rights."
+                )
+        row = one(connection, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now")
+        assert row is not None
+        yield _clocks(clock() - row["now"])
+
+
+def _unreachable(url: str, error: psycopg.Error) -> Finding:
+    text = _first(error)
+    info = psycopg.conninfo.conninfo_to_dict(url) if _parses(url) else {}
+    user, host = info.get("user", "our user"), info.get("host", "its socket")
+    if "password" in text:
+        return Finding("database", "wrong", f"The database refuses the password of {user}.", "Mend it in DATABASE_URL.")
+    if "does not exist" in text:
+        return Finding("database", "wrong", f"The database server says: {text}", "Make it, or mend DATABASE_URL.")
+    remedy = "Start it, or mend DATABASE_URL; a firewall may be in between."
+    return Finding("database", "wrong", f"No database answers at {host}: {text}", remedy)
+
+
+def _parses(url: str) -> bool:
+    try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _first(error: BaseException) -> str:
+    """What the server said, without where it was asked; it never holds a password."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0].rpartition("FATAL: ")[2].strip() if lines else type(error).__name__)[:300].rstrip(".") + "."
+
+
+def _encoding(connection: Connection) -> Iterator[Finding]:
+    row = one(connection, "SELECT current_setting('server_encoding') AS it")
+    if row and row["it"] != "UTF8":
+        said = f"The database is encoded in {row['it']}: not every text can be kept in it."
+        yield Finding("database", "wrong", said, "Make a new one with ENCODING 'UTF8'.")
+
+
+def _locks(connection: Connection) -> Iterator[Finding]:
+    row = one(connection, "SELECT current_setting('max_locks_per_transaction')::int AS it")
+    if row and row["it"] < LOCKS:
+        said = f"max_locks_per_transaction is {row['it']}: a dataset of many batches needs a lock for each."
+        yield Finding("database", "doubtful", said, "Set it to 1024 in the server's configuration and restart it.")
+
+
+def _schema(connection: Connection) -> Iterator[Finding]:
+    try:
+        missing = pending(connection)
+    except WaystationError as error:
+        yield Finding("schema", "wrong", error.detail, error.hint)
+        return
+    if missing:
+        said = f"The database lacks {len(missing)} migrations, the first of them {missing[0].name}."
+        yield Finding("schema", "wrong", said, "Run `waystation migrate`; `up`, `web` and `worker` do it too.")
+    else:
+        yield Finding("schema", "well", "The database is up to date.")
+
+
+def _clocks(skew: float) -> Finding:
+    if abs(skew) <= SKEW:
+        return Finding("clock", "well", f"This machine's clock and the database's differ by {abs(skew):.1f} s.")
+    way = "ahead of" if skew > 0 else "behind"
+    said = f"This machine's clock is {abs(skew):.0f} s {way} the database's."
+    return Finding("clock", "wrong", said, "Let both machines take their time from the network (NTP).")
+
+
+def _broker(settings: Settings) -> Iterator[Finding]:
+    assert settings.redis_url is not None
+    try:
+        with redis.Redis.from_url(client_url(settings.redis_url), socket_timeout=3, socket_connect_timeout=3) as client:
+            info = dict(client.info())
+            yield from _broker_facts(info)
+            key = f"waystation:doctor:{os.getpid()}"
+            client.set(key, "1", ex=10)
+            client.delete(key)
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+        yield Finding(
+            "broker", "wrong", f"The broker refuses our password or our user: {_first(error)}", "Mend it in REDIS_URL."
+        )
+    except redis.ResponseError as error:
+        refused = "NOAUTH" in str(error) or "WRONGPASS" in str(error)
+        remedy = "Mend it in REDIS_URL." if refused else "It must be a primary with room: look at its memory, disk and role."
+        said = "The broker refuses our password" if refused else "The broker can't be written"
+        yield Finding("broker", "wrong", f"{said}: {_first(error)}", remedy)
+    except (redis.RedisError, ValueError, OSError) as error:
+        yield Finding("broker", "wrong", f"No broker answers: {_first(error)}", "Start Redis or Valkey, or mend REDIS_URL.")
+
+
+def _broker_facts(info: Mapping[str, object]) -> Iterator[Finding]:
+    name, number = ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", info.get("redis_version", "?"))
+    yield Finding("broker", "well", f"{name} {number} answers.")
+    major = str(number).partition(".")[0]
+    if major.isdigit() and int(major) < OLDEST_REDIS:
+        yield Finding("broker", "wrong", f"{name} {number} is too old.", f"Use version {OLDEST_REDIS} or newer.")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        said = f"The broker's maxmemory-policy is {policy}: it may drop rings. They are rung again, but tasks begin late."
+        yield Finding("broker", "doubtful", said, "Set maxmemory-policy to noeviction.")
+
+
+def _storage(settings: Settings) -> Iterator[Finding]:
+    try:
+        files_of(settings).check()
+    except WaystationError as error:
+        yield Finding("storage", "wrong", error.detail, error.hint)
+        return
+    if settings.storage is not None:
+        yield Finding("storage", "well", f"{settings.storage} can be written and read.")
+        return
+    free = shutil.disk_usage(settings.home).free
+    said = f"{settings.home} can be written; {free / 2**30:.1f} GiB are free there."
+    if free < ROOM:
+        yield Finding("storage", "doubtful", said, "Make room, or name another folder in WAYSTATION_HOME.")
+    else:
+        yield Finding("storage", "well", said)
