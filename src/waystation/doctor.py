@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,11 +56,8 @@ def examine(
 
 def _program(environ: Mapping[str, str]) -> Iterator[Finding]:
     found = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
-    yield Finding(
-        "program", "well", f"Waystation {_version('waystation')} on Python {platform.python_version()}, with {found}."
-    )
-    if sys.version_info < (3, 11):
-        yield Finding("program", "wrong", f"Python {platform.python_version()} is too old.", "Use Python 3.11 or newer.")
+    ours = f"Waystation {_version('waystation')} on Python {platform.python_version()}"
+    yield Finding("program", "well", f"{ours}, with {found}.")
     known = {env_name(field) for field in Settings.model_fields}
     others = {"WAYSTATION_PROFILE", "WAYSTATION_ENCODER"}
     for name in sorted(environ):

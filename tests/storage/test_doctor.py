@@ -119,14 +119,12 @@ def test_a_setting_that_is_none(settings: Settings) -> None:
 def test_a_database_in_another_encoding_or_with_few_locks(settings: Settings) -> None:
     with psycopg.connect(str(settings.database_url), autocommit=True) as connection:
         name = f"latin_{os.getpid()}"
-        connection.execute(
-            f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"  # type: ignore[arg-type]
-        )
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0")
         try:
             found = wrong(settings, "database", database_url=make_conninfo(str(settings.database_url), dbname=name))
             assert [f.said for f in found] == ["The database is encoded in LATIN1: not every text can be kept in it."]
         finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_the_command_says_it_and_its_exit_code_too(settings: Settings) -> None:
@@ -143,11 +141,9 @@ def test_the_command_says_it_and_its_exit_code_too(settings: Settings) -> None:
     assert (code, ill["well"]) == (1, False)
 
 
-def test_the_password_is_never_told() -> None:
+def test_the_password_is_never_told(tmp_path: Path) -> None:
     url = "postgresql://me:hush-hush@127.0.0.1:9/x"
-    settings = Settings.from_env(
-        {}, database_url=url, redis_url="redis://:hush-hush@127.0.0.1:9/0", home=Path("/nowhere/at/all")
-    )
+    settings = Settings.from_env({}, database_url=url, redis_url="redis://:hush-hush@127.0.0.1:9/0", home=tmp_path)
     said = " ".join(f.said + f.remedy for f in examine(settings, {}))
     assert "hush" not in said
     assert conninfo_to_dict(url)["password"] == "hush-hush"
