@@ -109,6 +109,8 @@ def test_all_that_a_task_wrote_is_removed(files: LocalFiles) -> None:
     path, _, _ = files.join(task, 1, "data.csv", [(1, 3)], result.sha256, lambda n: None)
     files.link_download(task, path)
     assert (files.downloads / f"{task}.csv").read_bytes() == b"abc"
+    assert files.tasks_with_files() == {task: False}, "its segments are not settled yet"
+    files.settle(task, path)
     assert files.tasks_with_files() == {task: True}
     files.remove_task(task)
     assert files.tasks_with_files() == {}
