@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from flask import Response, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from waystation.access import Need
@@ -48,7 +49,13 @@ def result(task_id: str) -> ResponseReturnValue:
     response.content_length = file.size
     response.headers.set("Content-Disposition", "attachment", filename=file.name)
     response.set_etag(file.sha256)
-    response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+    except RequestedRangeNotSatisfiable:
+        response.close()
+        raise
+    if request.method == "HEAD" or response.status_code == 304:
+        response.close()  # nobody is going to read the file
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
     return response
