@@ -200,13 +200,14 @@ static PyObject *bytes_of(Buffer *buffer)
     return made;
 }
 
-/* [(low, high) for each column, or () where there is no value] */
+/* [(low, high, rows with a value) for each column, or () where there is no value] */
 static PyObject *zones_of(const Pass *pass)
 {
     PyObject *zones = PyList_New((Py_ssize_t)pass->column_count);
     for (size_t n = 0; zones && n < pass->column_count; n++) {
         const Column *column = &pass->columns[n];
-        PyObject *zone = column->seen ? Py_BuildValue("LL", (long long)column->low, (long long)column->high) : PyTuple_New(0);
+        PyObject *zone = column->seen ? Py_BuildValue("LLL", (long long)column->low, (long long)column->high, (long long)column->seen)
+                                       : PyTuple_New(0);
         if (!zone || PyList_SetItem(zones, (Py_ssize_t)n, zone) < 0)
             Py_CLEAR(zones);
     }

@@ -20,7 +20,7 @@ struct Column {
     Check check;
     int special;       /* required, nulls, barred values, loose numbers or a guard: any of them is there */
     int has_key;       /* a zone is kept of it: */
-    int seen;          /* whether a good row had a value */
+    int64_t seen;      /* how many good rows had a value */
     int filled;        /* whether the row at hand has one */
     int64_t key;       /* that of the row at hand; it sorts as the texts do */
     int64_t low, high; /* the least and the greatest key among the good rows */

@@ -142,7 +142,7 @@ ALWAYS Verdict write_row(Pass *pass, int64_t record, long *misfit)
             column->low = column->key;
         if (!column->seen || column->key > column->high)
             column->high = column->key;
-        column->seen = 1;
+        column->seen++;
     }
     return FITS;
 }

@@ -64,7 +64,7 @@ def encode(
         lines=lines,
         reject_rows=rejects,
         zones={
-            plan.name: (_text(plan.type, zone[0]), _text(plan.type, zone[1]))
+            plan.name: (_text(plan.type, zone[0]), _text(plan.type, zone[1]), zone[2])
             for plan, zone in zip(columns, zones, strict=True)
             if zone
         },

@@ -29,6 +29,9 @@ class ColumnPlan:
     check: Callable[[str], str | None] | None = None
 
 
+Zone = tuple[str, str, int]  # least, greatest, rows with a value
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """What became of a chunk.
@@ -38,7 +41,7 @@ class Encoded:
     good row it is empty. `records` = good + bad; `lines` are those of the chunk, blank ones too. `reject_rows` holds the bad
     rows in file order, in COPY's text format: record, line, column (null if the record as a whole is wrong), value, reason,
     fields (JSON). `zones` has the least and the greatest value of each date or timestamp column among the good rows, as ISO
-    text; a column with no value is not in it.
+    text, and how many of them have a value; a column with none is not in it.
     """
 
     data: bytes
@@ -48,7 +51,7 @@ class Encoded:
     records: int
     lines: int
     reject_rows: bytes
-    zones: dict[str, tuple[str, str]]
+    zones: dict[str, Zone]
 
     @property
     def rejects(self) -> list[Reject]:

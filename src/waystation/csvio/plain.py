@@ -11,7 +11,7 @@ from itertools import compress
 
 from waystation.csvio.column import check, escape
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.encoded import ColumnPlan, Encoded
+from waystation.csvio.encoded import ColumnPlan, Encoded, Zone
 from waystation.csvio.reading import Ragged, Records, Wrong, fitted, read
 from waystation.csvio.rejects import Reject, copy_rows, shown, storable_fields
 from waystation.csvio.types import TYPES
@@ -112,9 +112,9 @@ def _rejects(made: _Checked, columns: Sequence[ColumnPlan], places: Iterable[tup
     ]
 
 
-def _zones(columns: Sequence[ColumnPlan], texts: Sequence[Sequence[str]]) -> dict[str, tuple[str, str]]:
+def _zones(columns: Sequence[ColumnPlan], texts: Sequence[Sequence[str]]) -> dict[str, Zone]:
     return {
-        plan.name: (min(seen), max(seen))
+        plan.name: (min(seen), max(seen), len(made) - made.count(""))
         for plan, made in zip(columns, texts, strict=True)
         if plan.type in ("date", "timestamp") and (seen := set(made) - {""})
     }

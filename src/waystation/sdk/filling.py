@@ -76,7 +76,7 @@ class NewBatch:
         """
         first = self.rows + 1
         part, columns = self._staged.parts[0], self._staged.columns
-        zones: dict[str, list[str]] = {}
+        zones: dict[str, list[Any]] = {}
         names = sql.SQL(", ").join(sql.Identifier(n) for n in ("_batch", "_row", *(c.name for c in columns)))
         query = sql.SQL("COPY {} ({}) FROM STDIN").format(part_table(part.relation), names)
         number = first - 1
@@ -102,7 +102,7 @@ class NewBatch:
         self._rows = number
         return number - first + 1
 
-    def _values(self, row: RowLike, number: int, zones: dict[str, list[str]]) -> list[Any]:
+    def _values(self, row: RowLike, number: int, zones: dict[str, list[Any]]) -> list[Any]:
         columns = self._staged.columns
         if isinstance(row, Mapping):
             if unknown := set(row) - {c.name for c in columns}:
@@ -120,8 +120,8 @@ class NewBatch:
                 values[at] = json.dumps(value)
             elif column.type in ("date", "timestamp"):
                 values[at] = moment = _moment(column, value, number)
-                low, high = zones.get(column.name, (moment, moment))
-                zones[column.name] = [min(low, moment), max(high, moment)]
+                low, high, rows = zones.get(column.name, (moment, moment, 0))
+                zones[column.name] = [min(low, moment), max(high, moment), rows + 1]
         return values
 
 

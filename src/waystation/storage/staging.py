@@ -44,7 +44,8 @@ class LedgerRow:
     """A chunk in the ledger: which bytes of the file (start to end) became which rows.
 
     `first_row` to `last_row` are its records' numbers in the file, `line` is that of the first; `lines`, `good` and `bad` say
-    how many there are of each. `zones`: {date column: [least, greatest]}. `reasons`: how many rows are bad for which reason.
+    how many there are of each. `zones`: {date column: [least, greatest, rows with a value]}; the number is not there in
+    older rows. `reasons`: how many rows are bad for which reason.
     """
 
     start: int

@@ -22,7 +22,7 @@ class Everything:
     rejects: list[Reject] = field(default_factory=list)
     records: int = 0
     lines: int = 0
-    zones: list[dict[str, tuple[str, str]]] = field(default_factory=list)
+    zones: list[dict[str, Zone]] = field(default_factory=list)
 
 
 def read_all(

@@ -29,7 +29,7 @@ def test_a_good_row_begins_with_its_batch_and_its_number(encode: Encode) -> None
     made = typed(encode, b"1,2020-02-29,hello\n2,,\n", first_record=41)
     assert copy_rows(made, TYPED) == [["7", "41", "1", "2020-02-29", "hello"], ["7", "42", "2", None, None]]
     assert (made.rows_good, made.rows_bad, made.records, made.lines) == (2, 0, 2, 2)
-    assert made.zones == {"day": ("2020-02-29", "2020-02-29")}
+    assert made.zones == {"day": ("2020-02-29", "2020-02-29", 1)}
 
 
 @each_encoder
@@ -110,7 +110,7 @@ def test_a_long_value_is_cut_and_its_record_is_whole(encode: Encode) -> None:
 @each_encoder
 def test_the_zone_is_that_of_the_good_rows(encode: Encode) -> None:
     made = typed(encode, b"1,2020-05-01,\n2,,\nx,1999-01-01,\n3,2020-03-01,\n")
-    assert made.zones == {"day": ("2020-03-01", "2020-05-01")}
+    assert made.zones == {"day": ("2020-03-01", "2020-05-01", 2)}
     assert typed(encode, b"1,,\n").zones == {}
 
 
