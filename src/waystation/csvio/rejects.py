@@ -36,7 +36,11 @@ class Reject(NamedTuple):
 
 def shown(value: str) -> str:
     """A value as rejects carry it: cut with an ellipsis, and safe to store."""
-    return storable(value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…")
+    if len(value) > LONGEST_VALUE:
+        # Bytes that an escape stood between stand for themselves: together they may be a character, which counts as one.
+        joined = value[: 4 * LONGEST_VALUE + 4].encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+        value = joined if len(joined) <= LONGEST_VALUE else joined[: LONGEST_VALUE - 1] + "…"
+    return storable(value)
 
 
 def storable(value: str) -> str:

@@ -62,6 +62,8 @@ def plans(draw: st.DrawFn) -> tuple[list[ColumnPlan], int]:
 @example(data=b'"a\r\n', dialect=COMMA, planned=([], 1), first=1, ragged="reject")
 @example(data=b'"\xc3"\xa9', dialect=COMMA, planned=([], 1), first=1, ragged="reject")
 @example(data=b"\xe6\\\x9c\xac\xe8,\xe6\\\x9c\xac", dialect=Dialect(escape="\\"), planned=([], 2), first=1, ragged="reject")
+@example(data=b"\xf0\\\x9f\x98\x80" + b"x" * 198, dialect=Dialect(escape="\\"), planned=([], 1), first=1, ragged="reject")
+@example(data=b"\xf0\\\x9f\x98\x80" + b"x" * 300, dialect=Dialect(escape="\\"), planned=([], 1), first=1, ragged="reject")
 @example(data=b'a,"b"c,"d\n\xff', dialect=COMMA, planned=([], 3), first=1, ragged="reject")
 def test_any_bytes(data: bytes, dialect: Dialect, planned: tuple[list[ColumnPlan], int], first: int, ragged: Ragged) -> None:
     ran("any bytes through both encoders")
