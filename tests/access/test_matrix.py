@@ -31,6 +31,7 @@ DECIDED = {
     "GET /datasets": SEE,
     "GET /datasets/{name}": SEE,
     "GET /datasets/{name}/batches": SEE,
+    "GET /datasets/{name}/estimate": SEE,
     "GET /datasets/{name}/preview": SEE,
     "GET /docs": ANY,
     "GET /docs/errors": ANY,

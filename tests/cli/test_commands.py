@@ -38,6 +38,8 @@ def test_upload_download_undo(up: Up, client: Client, people: Path, dataset: str
     id = found[1]
     assert rows(client, dataset) == 30_000
 
+    counted = up("download", "--dataset", dataset, "--from", "2015-01-01", "--till", "2015-12-31", "--count")
+    assert counted.stdout.endswith(f"of the 30,000 in {dataset}.\n")
     out = tmp_path / "some.csv"
     done = up("download", "--dataset", dataset, "--from", "2015-01-01", "--till", "2015-12-31", "--out", str(out))
     assert done.returncode == 0, done.stderr
@@ -45,6 +47,7 @@ def test_upload_download_undo(up: Up, client: Client, people: Path, dataset: str
         wanted = [r for r in csv.DictReader(file) if r["record_date"].startswith("2015")]
     with out.open(newline="") as file:
         assert list(csv.DictReader(file)) == wanted
+    assert counted.stdout.startswith(f"{len(wanted):,} rows"), "few rows were in doubt, so they were counted"
     assert f"{len(wanted):,} rows, {out.stat().st_size:,} bytes in {out}" in done.stdout
 
     piped = up("download", "--dataset", dataset, "--from", "2015-01-01", "--till", "2015-12-31", "--out", "-")

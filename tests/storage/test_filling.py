@@ -42,7 +42,7 @@ def test_rows_come_out_as_they_went_in(db: Connection, batch: NewBatch) -> None:
     assert tuple(found[1].values())[2:] == (2, date(2019, 1, 1), None, "a\ttext\\", None, None)
     ledger = staging.ledger(db, batch._staged, since=0)
     assert [(c.first_row, c.last_row) for c in ledger] == [(1, 2), (3, 4)]
-    assert ledger[0].zones == {"born": ["2019-01-01", "2020-02-29"], "seen": ["2021-05-06 07:08:09.000010"] * 2}
+    assert ledger[0].zones == {"born": ["2019-01-01", "2020-02-29", 2], "seen": [*["2021-05-06 07:08:09.000010"] * 2, 1]}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,20 @@ from importlib.resources import files
 
 import pytest
 
-from waystation.storage import datasets, effects, limits, merging, reading, staging, tasks, tokens, unfinished, uploads, workers
+from waystation.storage import (
+    datasets,
+    effects,
+    estimating,
+    limits,
+    merging,
+    reading,
+    staging,
+    tasks,
+    tokens,
+    unfinished,
+    uploads,
+    workers,
+)
 from waystation.storage.migrate import migrations
 from waystation.wiring import House
 
@@ -17,6 +30,7 @@ MODULES = {
     "effects": effects,
     "staging": staging,
     "limits": limits,
+    "estimating": estimating,
     "merging": merging,
     "reading": reading,
     "tokens": tokens,

@@ -137,6 +137,7 @@ def upload(
 @click.option("--bom", is_flag=True, help="Begin with a byte order mark, by which Excel knows UTF-8.")
 @click.option("--formulas", type=click.Choice(["keep", "guard"]), help="guard: no text is run by a spreadsheet [keep].")
 @click.option("--out", type=click.Path(dir_okay=False), help="Where to save it [DATASET.csv]; - is standard output.")
+@click.option("--count", is_flag=True, help="Say how many rows it would have, and make nothing.")
 @click.option("--no-wait", is_flag=True, help="Start the export and return; `waystation result TASK_ID` fetches the file.")
 @click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")
 @remote
@@ -144,6 +145,7 @@ def download(
     session: Session,
     out: str | None,
     no_wait: bool,
+    count: bool,
     dataset: str,
     from_: str | None,
     till: str | None,
@@ -155,6 +157,9 @@ def download(
 
     The export is a task like any other: it can be paused, resumed and stopped from another terminal while this command waits.
     """
+    if count:
+        _count(session, session.client.estimate(dataset=dataset, from_=from_, till=till, by=by, filter=more["filter"]))
+        return
     given = {**more, "bom": more["bom"] or None}
     options: ExportOptions = {k: v for k, v in given.items() if v is not None}  # type: ignore[assignment]
     task = session.client.download(dataset=dataset, from_=from_, till=till, by=by, options=options, key=key)
@@ -166,6 +171,14 @@ def download(
     settle([done], SUCCEEDED)
     name = str((done["result"] or {}).get("name") or "data.csv")
     _save(session, done, out or f"{dataset}{''.join(Path(name).suffixes)}")
+
+
+def _count(session: Session, found: dict[str, Any]) -> None:
+    if session.as_json:
+        session.json(found)
+    about = "" if found["exact"] else "About "
+    bounds = "" if found["exact"] else f" (surely from {found['low']:,} to {found['high']:,})"
+    session.say(f"{about}{found['rows']:,} rows{bounds} of the {found['of']:,} in {escape(found['dataset'])}.")
 
 
 @click.command()

@@ -22,6 +22,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "download": (
         ("download --dataset people --from 2015-01-01 --till 2015-12-31 --out 2015.csv", "one year"),
         ("download --dataset people --out -", "everything, to standard output"),
+        ("download --dataset people --from 2015-01-01 --count", "how many rows that would be"),
         ("download --no-wait", "start it and fetch the file later"),
     ),
     "submit": (

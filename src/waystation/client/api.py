@@ -196,6 +196,21 @@ class Client:
         body = {k: v for k, v in asked.items() if v is not None}
         return Task(self, self._wire.json("POST", "/tasks/download", body, key=key))
 
+    def estimate(
+        self,
+        *,
+        dataset: str = "data",
+        from_: str | None = None,
+        till: str | None = None,
+        by: str | None = None,
+        filter: str | None = None,
+    ) -> dict[str, JsonValue]:
+        """How many rows such a download would have: about `rows`, surely from `low` to `high`; nothing is started."""
+        asked = {"from": from_, "till": till, "by": by, "filter": filter}
+        query = {k: v for k, v in asked.items() if v is not None}
+        path = f"/datasets/{quote(dataset, safe='')}/estimate{'?' if query else ''}{urlencode(query)}"
+        return cast(dict[str, JsonValue], self._wire.json("GET", path))
+
     # -- look ----------------------------------------------------------------------------------------------------------
     def task(self, task_id: str, *, wait: float | None = None, version: int | None = None) -> Task:
         """One task. With `wait`, the answer comes when it changes (from `version`, if given), at the latest after `wait` s."""

@@ -163,6 +163,18 @@ def check(look: Look, params: ExportParams) -> None:
         choose_order(dataset.columns, params.order)
 
 
+def question_of(params: ExportParams, dataset: Dataset) -> Question:
+    """Which rows of a dataset are asked for, of columns as they are now. Raises what `check` does."""
+    return Question(
+        columns=dataset.columns,
+        layout=params.layout(),
+        by=date_column(dataset, params),
+        low=params.from_.isoformat() if params.from_ else None,
+        high=params.till.isoformat() if params.till else None,
+        where=condition(params.filter, dataset.columns) if params.filter else None,
+    )
+
+
 def choose_columns(dataset: Dataset, names: Sequence[str] | None) -> tuple[Column, ...]:
     """The columns of these names, in this order; all without names. Raises UnknownColumn."""
     if names is None:

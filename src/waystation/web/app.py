@@ -10,6 +10,7 @@ from waystation.web import current, guards, page, problems
 from waystation.web.api import (
     asking,
     catalog,
+    estimates,
     limits,
     outcome,
     previews,
@@ -34,6 +35,7 @@ ROOMS: tuple[Room, ...] = (
     outcome.room,
     stream.room,
     catalog.room,
+    estimates.room,
     limits.room,
     tokens.room,
     probes.room,

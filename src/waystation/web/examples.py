@@ -60,6 +60,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", "/tasks/<task_id>/<verb>"): Example(body={"reason": "the others first"}),
     ("GET", "/tasks/<task_id>/<verb>/ask"): Example(places={"verb": "undo"}),
     ("GET", "/tasks/<task_id>/rejects"): Example(query={"format": "json", "limit": "100"}),
+    ("GET", "/datasets/<name>/estimate"): Example(query={"from": "2015-01-01", "till": "2015-12-31", "filter": "age >= 18"}),
     ("GET", "/datasets/<name>/preview"): Example(query={"limit": "20"}),
     ("PUT", "/limits/<scope>/<name>"): Example(body={"running": 2, "reason": "the disk is slow today"}),
 }

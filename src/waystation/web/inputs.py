@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from waystation.access import Role
 from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
+from waystation.filters import LONGEST
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import PARTS, State, TaskFilter, Verb
 from waystation.states import STATUSES
@@ -152,13 +153,11 @@ class ManyRequest(Input):
     limit: int = Field(1000, ge=1, le=1000, description="At most so many tasks.")
 
 
-class DownloadRequest(ExportOptions, Input):
-    """Which rows of which dataset, as what."""
+class Days(Input):
+    """A range of days, and the column that they are looked for in."""
 
     from_: str | None = Field(None, alias="from", description="First day, YYYY-MM-DD; included.")
     till: str | None = Field(None, description="Last day, YYYY-MM-DD; included.")
-    priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
-    dataset: str | None = Field(None, description="The dataset; `data` if none is named.")
     by: str | None = Field(None, description="The date column; found by its name or type if it is not given.")
 
     def params(self) -> dict[str, Any]:
@@ -166,6 +165,19 @@ class DownloadRequest(ExportOptions, Input):
         _need_day("from", self.from_)
         _need_day("till", self.till)
         return self.model_dump(exclude={"priority"}, exclude_none=True, by_alias=True)
+
+
+class EstimateQuery(Days):
+    """Which rows would be downloaded."""
+
+    filter: str | None = Field(None, max_length=LONGEST, description="Only rows of which this is true, as for a download.")
+
+
+class DownloadRequest(ExportOptions, Days):
+    """Which rows of which dataset, as what."""
+
+    priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
+    dataset: str | None = Field(None, description="The dataset; `data` if none is named.")
 
 
 class EventsQuery(Input):

@@ -50,6 +50,18 @@ class RejectsOut(Shape):
     reasons: list[ReasonOut] = Field(description="Why, the commonest first, once the task has ended.")
 
 
+class EstimateOut(Shape):
+    """How many rows a download would have."""
+
+    dataset: str
+    rows: int = Field(description="About so many.")
+    low: int = Field(description="Surely no fewer.")
+    high: int = Field(description="Surely no more.")
+    exact: bool = Field(description="Whether it is known to the row: low, rows and high are one.")
+    by: str | None = Field(description="The date column by which rows are chosen; null without a range.")
+    of: int = Field(description="Rows of the dataset in all.")
+
+
 class TaskOut(Shape):
     """One long-running job, from its submission to its end."""
 
