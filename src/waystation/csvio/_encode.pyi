@@ -33,7 +33,8 @@ def encode(
     seed: int,
     /,
 ) -> tuple[bytes, bytes, int, int, int, list[tuple[int, int, int] | tuple[()]], tuple[bytes, list[tuple[int, int, int]]]]:
-    """Rows, rejects, good, records, lines, [keys of the least and the greatest, rows with a value], (asked records, [(record, line, place)])."""
+    """Rows, rejects, good, records, lines, zones (keys of the least and the greatest, rows with a value), and what is asked:
+    the records, and of each (record, line, place)."""
 
 def distinct(
     chunk: bytes, marks: Marks, width: int, ragged: int, columns: tuple[tuple[int, tuple[bytes, ...]], ...], seed: int, /

@@ -85,7 +85,8 @@ def _count(question: Question, place: Row) -> sql.Composed:
     wanted = sql.SQL(" AND ").join([sql.SQL("true"), *question.conditions(have)])
     dated = sql.SQL("{} IS NOT NULL").format(sql.Identifier(question.by)) if question.by in have else sql.SQL("true")
     return sql.SQL(
-        "SELECT count(*) FILTER (WHERE {}) AS seen, count(*) FILTER (WHERE {}) AS fit FROM parts.{} WHERE _row BETWEEN {} AND {}"
+        "SELECT count(*) FILTER (WHERE {}) AS seen, count(*) FILTER (WHERE {}) AS fit"
+        " FROM parts.{} WHERE _row BETWEEN {} AND {}"
     ).format(
         dated,
         wanted,

@@ -9,7 +9,7 @@ from tests.unit.csvio.rows import copy_rows
 from waystation.csvio import encode as chosen
 from waystation.csvio.chunks import read_chunk
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.encoded import ColumnPlan, Encode
+from waystation.csvio.encoded import ColumnPlan, Encode, Zone
 from waystation.csvio.reading import Ragged
 from waystation.csvio.rejects import Reject
 
