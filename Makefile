@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams s3-test clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams prove-csv s3-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,6 +120,10 @@ s3-test: $(VENV)/.s3 ## files in a bucket, on two S3 servers: uploads, imports, 
 
 prove-teams: $(READY) ## 2,000 teams through a slow and flaky service: paused, killed twice, stopped; the service's books compared (minutes)
 	@TEAMS=$(or $(TEAMS),2000) CALL_SECONDS=0.05 $(BIN)/python -m pytest -q -s tests/promises/test_teams.py
+
+prove-csv: $(READY) ## 1,000,000 rows with 1,000 bad ones, told, mended and complete; an import cut 50 times, equal each time (minutes)
+	@ROWS=$(or $(ROWS),1000000) BAD=1000 CUTS=$(or $(CUTS),50) QUOTED=60000 SEED=$(or $(SEED),1) \
+	  $(BIN)/python -m pytest -q -s tests/promises/test_prove_csv.py
 
 clean: ## remove the virtual environment and the caches (never the state folder)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/*/*.so
