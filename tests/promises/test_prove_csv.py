@@ -188,7 +188,7 @@ def test_pauses_and_kills_anywhere_leave_no_trace(house: House, start_worker: St
                     child.kill()
             else:
                 house.control.act(Verb.PAUSE, task.id, actor="ann")
-                wait_until(lambda: (t := house.control.get(task.id)).state in (State.PAUSED, *FINAL), 60)
+                wait_until(lambda: house.control.get(task.id).state in (State.PAUSED, *FINAL), 60)
                 if house.control.get(task.id).state is State.PAUSED:
                     house.control.act(Verb.RESUME, task.id, actor="ann")
 
