@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from tests.conftest import StartWorker
 from tests.promises.exporting import content, done, export
@@ -116,7 +117,7 @@ def test_each_bad_row_is_told_and_the_mended_rejects_complete_the_dataset(desk: 
     data = out.getvalue().encode()
     assert line - 2 > ROWS, "lines are not records"
 
-    options: dict[str, object] = {"dataset": "proved", "types": TYPES, "constraints": {"name": {"required": True}}}
+    options: dict[str, Any] = {"dataset": "proved", "types": TYPES, "constraints": {"name": {"required": True}}}
     first = done(desk, send(desk, data, **options))
     imported = time.monotonic()
     assert first.counts == {"good": ROWS - BAD, "bad": BAD}
@@ -181,7 +182,7 @@ def test_pauses_and_kills_anywhere_leave_no_trace(house: House, start_worker: St
                 return now if now.state in FINAL or (now.attempt and now.done >= share * len(data)) else None
 
             now = wait_until(there, 120, every=0.005)
-            if now.state in FINAL:
+            if now is None or now.state in FINAL:
                 return
             if how == "kill":
                 for child in children(worker.pid):

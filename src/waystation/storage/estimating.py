@@ -19,8 +19,9 @@ from waystation.storage.reading import Question
 SQL = load("estimating")
 
 COUNTABLE = 200_000  # rows that are counted rather than guessed at: some hundredths of a second
-PLACES = 32  # that are looked at, in one go
-WINDOW = 250  # rows of each, where rows are guessed at
+CHUNKS = 256  # in which they lie at most
+PLACES = 32  # that are looked at, where rows are guessed at
+WINDOW = 250  # rows of each
 TRIES = 3
 
 
@@ -57,6 +58,7 @@ def _estimate(connection: Connection, dataset: str, question: Question) -> Estim
         high=question.high,
         filtered=question.where is not None,
         countable=COUNTABLE,
+        chunks=CHUNKS,
         places=PLACES,
         window=WINDOW,
     )
@@ -83,7 +85,8 @@ def _looked(connection: Connection, question: Question, places: Sequence[Row]) -
 def _count(question: Question, place: Row) -> sql.Composed:
     have = frozenset(c["name"] for c in place["columns"])
     wanted = sql.SQL(" AND ").join([sql.SQL("true"), *question.conditions(have)])
-    dated = sql.SQL("{} IS NOT NULL").format(sql.Identifier(question.by)) if question.by in have else sql.SQL("true")
+    by = question.by
+    dated = sql.SQL("{} IS NOT NULL").format(sql.Identifier(by)) if by is not None and by in have else sql.SQL("true")
     return sql.SQL(
         "SELECT count(*) FILTER (WHERE {}) AS seen, count(*) FILTER (WHERE {}) AS fit"
         " FROM parts.{} WHERE _row BETWEEN {} AND {}"

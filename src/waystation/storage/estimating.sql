@@ -27,7 +27,7 @@ WITH zoned AS (
     SELECT coalesce(sum(most), 0)::bigint AS most, coalesce(sum(most) FILTER (WHERE weight = 0), 0)::bigint AS sure,
            coalesce(sum(weight), 0)::bigint AS doubt,
            coalesce(sum(good) FILTER (WHERE weight > 0), 0) <= %(countable)s::bigint
-               AND count(*) FILTER (WHERE weight > 0) <= %(places)s::int AS counted
+               AND count(*) FILTER (WHERE weight > 0) <= %(chunks)s::int AS counted
     FROM placed
 )
 SELECT t.most, t.sure, t.doubt, t.counted, look.relation, look.columns, look.first_row, look.last_row

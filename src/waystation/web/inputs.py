@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from waystation.access import Role
 from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
-from waystation.filters import LONGEST
+from waystation.filters import LONGEST as LONGEST_FILTER
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import PARTS, State, TaskFilter, Verb
 from waystation.states import STATUSES
@@ -170,7 +170,9 @@ class Days(Input):
 class EstimateQuery(Days):
     """Which rows would be downloaded."""
 
-    filter: str | None = Field(None, max_length=LONGEST, description="Only rows of which this is true, as for a download.")
+    filter: str | None = Field(
+        None, max_length=LONGEST_FILTER, description="Only rows of which this is true, as for a download."
+    )
 
 
 class DownloadRequest(ExportOptions, Days):

@@ -24,6 +24,7 @@ from waystation.csvio.spool import Unpacking, survey
 from waystation.errors import WaystationError
 
 FOLDER = Path(__file__).parent / "nasty"
+NOTHING: Mapping[str, Any] = {}
 
 
 def unpacked(source: BinaryIO, encoding: str | None) -> BinaryIO:
@@ -34,7 +35,7 @@ def unpacked(source: BinaryIO, encoding: str | None) -> BinaryIO:
     return io.BytesIO(b"".join(step.data for step in Unpacking(source, found, encoding, Limits(2**30, 10_000))))
 
 
-def outcome(data: bytes, target: int, encode: Encode, asked: Mapping[str, Any]) -> dict[str, Any]:
+def outcome(data: bytes, target: int, encode: Encode, asked: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     """What an import would make of a file, as JSON can hold it."""
     written = {name: value for name, value in asked.items() if name not in ("encoding", "ragged")}
     try:
