@@ -28,6 +28,7 @@ def test_skip_adds_what_is_new_and_the_first_of_each_key(desk: Desk) -> None:
     assert table_rows(desk.house, "skipped")[3:] == [["4", "dan", None], ["5", "eve", None]]
     assert table_rows(desk.house, "skipped")[1] == ["2", "bob", None]
     assert counts(task) == {"inserted": 2, "skipped": 2}
+    assert (task.done, task.total, task.unit) == (4, 4, "rows")
     assert task.result is not None
     assert (task.result["rows"], task.result["inserted"], task.result["skipped"]) == (4, 2, 2)
     desk.house.control.act(Verb.UNDO, task.id, actor="ann")

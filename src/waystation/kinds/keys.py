@@ -122,14 +122,14 @@ def _step(merging: Merging, base: Sequence[Base], at: Cursor, rows: int, end: in
 
 
 def _checkpoint(ctx: Context, cursor: Cursor, at: Cursor) -> Checkpoint:
-    """Rows of the file count twice, as keys and as rows, those of the dataset once.
+    """Rows of the file count twice, as keys and as rows, those of the dataset once; at the end those of the file are told.
 
     The commit does not wait for the disk: the step's work and its checkpoint are lost together or not at all.
     """
     ctx.db.execute("SET LOCAL synchronous_commit = off")
     file, old = cursor["record"] - 1, at.get("old", 0)
     done = {KEYS: at["row"] - 1, OLD: file + at.get("passed", 0) + at["row"] - 1, NEW: file + old + at["row"] - 1}
-    total = 2 * file + old
+    total = 2 * file + old if at["phase"] != DONE else file
     here = {**cursor, "merge": at}
     return Checkpoint(here, done=done.get(at["phase"], total), total=total, unit="rows", phase=WORDS.get(at["phase"]))
 
