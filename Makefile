@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams prove-csv s3-test clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams prove-csv s3-test tutorial clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,13 @@ prove-teams: $(READY) ## 2,000 teams through a slow and flaky service: paused, k
 prove-csv: $(READY) ## 1,000,000 rows with 1,000 bad ones, told, mended and complete; an import cut 50 times, equal each time (minutes)
 	@ROWS=$(or $(ROWS),1000000) BAD=1000 CUTS=$(or $(CUTS),50) QUOTED=60000 SEED=$(or $(SEED),1) \
 	  $(BIN)/python -m pytest -q -s tests/promises/test_prove_csv.py
+
+tutorial: $(READY) ## docs/tutorial.md with a wheel that is built and installed into a virtual environment of its own
+	@rm -rf build/tutorial && mkdir -p build/tutorial
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/tutorial .
+	@$(PYTHON) -m venv build/tutorial/venv
+	@build/tutorial/venv/bin/pip install --quiet --disable-pip-version-check build/tutorial/*.whl pytest
+	@$(BIN)/python -m tests.walkthrough.tutorial build/tutorial/venv/bin
 
 clean: ## remove the virtual environment and the caches (never the state folder)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info build src/waystation/*/*.so

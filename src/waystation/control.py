@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -231,21 +231,21 @@ class Control:
         actor: str,
         idempotency_key: str | None = None,
         priority: int | None = None,
+        run_at: datetime | None = None,
+        after: UUID | str | None = None,
     ) -> tuple[Task, bool]:
         """A new task, queued; with an idempotency key that was seen before, the task that it made then and False.
 
+        run_at: it begins then, not before. after: it begins once that task has succeeded; while that one is failed it waits
+        on, since a retry may come, and when that one is stopped, terminated or undone it is stopped, too.
         Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, IdempotencyKeyReused and AlreadyUnderWay,
-        NotAllowed, and DatasetNotFound for a dataset that is closed to the caller.
+        NotAllowed, DatasetNotFound for a dataset that is closed to the caller, and TaskNotFound or InvalidRequest for a task
+        that can't be waited for.
         """
-        known = self._kind(kind)
-        self.caller.require(Need.SUBMIT)
-        model = known.parse(params)
-        clean, secrets = parted(model)
-        self._must_see_dataset(clean.get("dataset"))
-        if MASK in secrets.values():
-            raise InvalidParams(f"A secret parameter of {kind!r} is {MASK!r}, as masked ones are shown: give it in full.")
+        known, model, clean, secrets = self.checked(kind, params)
         with self.database.transaction() as connection:
-            asked = _request_hash(connection, kind, clean, secrets)
+            when = {"run_at": run_at and run_at.astimezone(UTC).isoformat(), "after": after and str(after)}
+            asked = _request_hash(connection, kind, clean, secrets, {k: v for k, v in when.items() if v})
             if idempotency_key is not None and (seen := tasks.by_key(connection, idempotency_key)):
                 return self._same(seen, asked), False
             self._must_own_upload(connection, clean)
@@ -274,6 +274,8 @@ class Control:
                     idempotency_key=idempotency_key,
                     request_hash=asked,
                     label=self._label(connection, clean),
+                    run_at=run_at,
+                    waits_for=None if after is None else self._to_wait_for(connection, after),
                 )
             if made is None:  # the same key, at the same moment
                 assert idempotency_key is not None
@@ -281,9 +283,34 @@ class Control:
                 assert seen is not None
                 return self._same(seen, asked), False
             self._hold_uploads(connection, made)
-            tasks.write_events(connection, [NewEvent(made.id, "submitted", actor, 0)])
-        self.engine.ring(made.queue)
+            data: dict[str, JsonValue] = {name: value for name, value in when.items() if value}
+            tasks.write_events(connection, [NewEvent(made.id, "submitted", actor, 0, data=data)])
+        if not data:  # what begins later is rung for when it is time
+            self.engine.ring(made.queue)
         return made, True
+
+    def checked(
+        self, kind: str, params: Mapping[str, JsonValue]
+    ) -> tuple[Kind, BaseModel, dict[str, JsonValue], dict[str, str]]:
+        """A request for a task, looked at without the database: its kind, its parameters as the model, as they are shown, and
+        its secrets. Raises what `submit` says."""
+        known = self._kind(kind)
+        self.caller.require(Need.SUBMIT)
+        model = known.parse(params)
+        clean, secrets = parted(model)
+        self._must_see_dataset(clean.get("dataset"))
+        if MASK in secrets.values():
+            raise InvalidParams(f"A secret parameter of {kind!r} is {MASK!r}, as masked ones are shown: give it in full.")
+        return known, model, clean, secrets
+
+    def _to_wait_for(self, connection: Connection, after: UUID | str) -> UUID | None:
+        """The task to wait for; None if it has succeeded already."""
+        other = self._get(connection, after)
+        if other.state in states.FINAL and other.state not in (State.SUCCEEDED, State.FAILED):
+            raise InvalidRequest(
+                f"Task {other.id} is {states.task_status(other)}: it will never succeed.", remedy="Leave `after` out."
+            )
+        return None if other.state is State.SUCCEEDED else other.id
 
     def _same(self, seen: tuple[Task, str], asked: str) -> Task:
         if seen[1] != asked or not self.caller.owns(seen[0].created_by):
@@ -745,13 +772,19 @@ def _refused(verb: Verb, task: Task, refusal: states.Refusal) -> VerbNotPossible
     )
 
 
-def _request_hash(connection: Connection, kind: str, params: Mapping[str, JsonValue], secrets: Mapping[str, str]) -> str:
+def _request_hash(
+    connection: Connection,
+    kind: str,
+    params: Mapping[str, JsonValue],
+    secrets: Mapping[str, str],
+    when: Mapping[str, JsonValue],
+) -> str:
     """What was asked, to tell a repeated request by: a file sent again has another id, and the same bytes."""
     asked = dict(params)
     with suppress(ValueError):  # a kind of somebody's own may call something else `upload`
         if asked.get("upload") and (sent := uploads.get(connection, UUID(str(asked["upload"])))):
             asked["upload"] = sent.sha256
-    request = [kind, asked, *([secrets] if secrets else [])]
+    request = [kind, asked, *([secrets] if secrets else []), *([when] if when else [])]
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 

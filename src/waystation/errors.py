@@ -93,6 +93,20 @@ class InvalidName(InvalidRequest):
     remedy = "Use lower-case letters, digits and _, beginning with a letter, 48 characters at most."
 
 
+class InvalidSchedule(InvalidRequest):
+    """A schedule's times can't be read."""
+
+    code = "invalid-schedule"
+    remedy = "Write the times as cron does, such as `0 3 * * mon-fri` for three o'clock on working days, and name a time zone."
+
+
+class UnsafeAddress(InvalidRequest):
+    """The address is none that this server may be made to call."""
+
+    code = "unsafe-address"
+    remedy = "Name an http or https address that is public; WAYSTATION_WEBHOOK_NETWORKS allows private networks."
+
+
 class NoFile(InvalidRequest):
     """The request carries no file."""
 
@@ -218,6 +232,20 @@ class KindNotFound(NotFound):
 
     code = "kind-not-found"
     remedy = "GET /kinds lists the kinds; kinds of your own are named in WAYSTATION_KINDS."
+
+
+class ScheduleNotFound(NotFound):
+    """There is no schedule of this name."""
+
+    code = "schedule-not-found"
+    remedy = "GET /schedules lists the schedules."
+
+
+class WebhookNotFound(NotFound):
+    """There is no webhook of this name."""
+
+    code = "webhook-not-found"
+    remedy = "GET /webhooks lists the webhooks."
 
 
 class UploadNotFound(NotFound):
@@ -423,6 +451,13 @@ class KindFailed(WaystationError):
 
     code, status, exit_code = "kind-failed", 500, 7
     remedy = "Mend what the error names, then retry: the task goes on from its checkpoint. Or stop it to take it back."
+
+
+class ProgramFailed(WaystationError):
+    """A registered program ended with an exit code other than 0."""
+
+    code, status, exit_code = "program-failed", 500, 7
+    remedy = "Its last lines say why; mend that and retry, or stop the task."
 
 
 class StepTooLong(WaystationError):

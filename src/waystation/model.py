@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 JsonValue = Any  # what json.loads can give; a recursive type costs more than it finds here
@@ -112,6 +112,7 @@ class Task:
     message: str | None
     version: int
     label: str | None = None  # what people call it: the name of the file that they sent
+    waits_for: UUID | None = None  # it begins once this task has succeeded
 
     @property
     def held(self) -> bool:
@@ -355,6 +356,67 @@ class Token:
     used_at: datetime | None  # to the hour
     revoked_at: datetime | None
     revoked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A task that is started again and again, at the times that `cron` names in the time zone `zone`.
+
+    missed: what becomes of due times that nobody was there for: a task for the latest ("one"), none ("skip"), or one for each
+    ("all"). overlap: a task is started although the one before it has not ended. last_at: the due time for which `last_task`
+    was started; note: why none was started at the latest one.
+    """
+
+    name: str
+    kind: str
+    queue: str
+    priority: int
+    params: dict[str, JsonValue]
+    dataset: str | None
+    undoable: bool
+    unit: str
+    unique_key: str | None
+    cron: str
+    zone: str
+    missed: Literal["one", "skip", "all"]
+    overlap: bool
+    held: bool
+    created_by: str
+    created_at: datetime
+    next_at: datetime
+    last_at: datetime | None
+    last_task: UUID | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is told when tasks come to one of `states` (final ones), of one `kind` or of any."""
+
+    name: str
+    url: str
+    kind: str | None
+    states: tuple[str, ...]
+    held: bool
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a webhook is told of one task: waiting, delivered or given up; `status` and `error` are of the last try."""
+
+    id: int
+    webhook: str
+    task: UUID
+    body: dict[str, JsonValue]
+    state: str
+    tries: int
+    next_at: datetime
+    status: int | None
+    error: str | None
+    created_at: datetime
+    ended_at: datetime | None
 
 
 PARTS = ("database", "broker", "worker")

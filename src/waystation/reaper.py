@@ -17,8 +17,9 @@ from waystation import states
 from waystation.errors import crash_loop
 from waystation.model import State, Task, Verb
 from waystation.settings import Settings
+from waystation.starting import start_due
 from waystation.states import Event
-from waystation.storage import datasets, holdings, staging, tasks, unfinished, uploads, workers
+from waystation.storage import datasets, holdings, staging, tasks, unfinished, uploads, waiting, webhooks, workers
 from waystation.storage.db import Connection, Database, every, one
 from waystation.storage.files import Files
 from waystation.storage.tasks import NewEvent
@@ -68,6 +69,8 @@ class Reaper:
                 return False
             with self.database.connect("ws:reaper", lock_timeout=LOCK_TIMEOUT, idle_timeout=LEADER_IDLE) as connection:
                 self._rescue(connection)
+                start_due(connection)
+                self._let_begin(connection)
                 self._ring(connection)
                 self._sample(connection)
                 if sweep:
@@ -88,6 +91,26 @@ class Reaper:
                 if moved is not None and task.message:
                     # Dead already, most likely. If it hangs or is frozen, it goes and its slot comes back.
                     self.bell.kill(task.message)
+        connection.commit()
+
+    # -- tasks that wait for others
+    def _let_begin(self, connection: Connection) -> None:
+        """What waited for a task that succeeded may begin; what waited for one that never will is stopped."""
+        for wait in waiting.over(connection):
+            connection.commit()
+            with _unless_locked(connection):
+                if wait.came_to is State.SUCCEEDED:
+                    if waiting.let_begin(connection, wait):
+                        told = NewEvent(wait.id, "may begin", self.name, 0, data={"after": str(wait.other)})
+                        tasks.write_events(connection, [told])
+                    continue
+                task = tasks.get(connection, wait.id)
+                move = states.answer(Verb.STOP, task.situation) if task else None
+                if task is not None and isinstance(move, states.Move) and tasks.shift(connection, task, move):
+                    why = f"the task that it waited for, {wait.other}, is {wait.came_to}"
+                    tasks.write_events(connection, [NewEvent(task.id, move.event, self.name, task.attempt, reason=why)])
+                    timeout = self.settings.publish_lock_timeout
+                    holdings.release(connection, self.files, task.id, lock_timeout=timeout)
         connection.commit()
 
     # -- ring again
@@ -113,6 +136,7 @@ class Reaper:
             with _unless_locked(connection):
                 self._retire_one(connection, task)
         workers.forget(connection, FORGET_WORKER)
+        webhooks.forget(connection, self.settings.retention_days * 86400)
         tasks.forget_samples(connection, self.settings.retention_days * 86400)
         connection.commit()
 

@@ -127,6 +127,7 @@ class Attempt:
             chunk_rows=shop.settings.chunk_rows,
             unpack_limits=Limits(shop.settings.max_unpacked, shop.settings.max_unpack_ratio),
             connect=lambda: shop.database.connect(attempt_name(task.id, task.attempt), autocommit=True),
+            draining=shop.draining,
         )
 
     def _connect(self) -> Connection:
@@ -335,7 +336,7 @@ class Attempt:
             h.crashes, h.tries, self.saved_cursor = 0, 0, cursor
         h.files = self.ctx.save_files()
         why, delay = self._reason_to_leave(self.ctx.take_delay(), keep_slot=point.keep_slot)
-        return self._write(Event.RELEASE if why else None, delay=delay, why=why) is None
+        return self._write(Event.RELEASE if why else None, delay=delay, why=why, holds=point.holds) is None
 
     def _measure(self, point: Checkpoint) -> None:
         now = time.monotonic()
@@ -378,16 +379,21 @@ class Attempt:
         why: str | None = None,
         work: Callable[[], None] | None = None,
         mark: bool = False,
+        holds: bool = False,
     ) -> states.Move | None:
         """The one write of a holder: checkpoint, or the move that `event` and the wish together ask for, and the commit.
 
         `work` belongs to the event: it is done in the same transaction, and not at all when the wish wins. `mark`: obey as at
-        `event`, but stay (the end of the work is noted before its publish). The move that was made comes back, None when the
+        `event`, but stay (the end of the work is noted before its publish). `holds`: the kind sees to what is asked itself, and
+        yields once more then; the wish stays, and nothing is written now. The move that was made comes back, None when the
         task goes on. Raises LeaseLost when another has the task.
         """
         tries = 0
         while True:
             move = states.obey(self.held.situation, event)
+            if holds and move is not None:
+                self.held.wish = None  # it is looked for anew at the next write: it may be taken back by then
+                return None
             meant = move is not None and move.event is event
             if mark and meant:
                 move = None

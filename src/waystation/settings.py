@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waystation.errors import WrongSetting
 
@@ -21,6 +22,12 @@ def env_name(field: str) -> str:
 
 def _words(value: object) -> object:
     return tuple(w.strip() for w in value.split(",") if w.strip()) if isinstance(value, str) else value
+
+
+def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        ipaddress.ip_network(word)
+    return words
 
 
 class Settings(BaseModel):
@@ -59,6 +66,9 @@ class Settings(BaseModel):
     )
     kinds: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="Modules with kinds of your own, separated by commas."
+    )
+    programs: Path | None = Field(
+        None, description="TOML file with the programs that tasks may run (docs/programs.md); without it there are none."
     )
     actor: str = Field("anonymous", description="Name that the command line signs its requests with.")
 
@@ -104,6 +114,9 @@ class Settings(BaseModel):
     max_upload: int = Field(50 * 2**30, ge=1, description="Bytes of the largest upload that is taken.")
     max_unpacked: int = Field(500 * 2**30, ge=1, description="Bytes that an uploaded archive may unpack to.")
     max_unpack_ratio: float = Field(200, gt=1, description="Times its size that an archive may unpack to, beyond 64 MiB.")
+    webhook_networks: Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_networks)] = Field(
+        (), description="Private networks that webhooks may call (10.1.0.0/16,127.0.0.1/32); without it public addresses only."
+    )
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level of what is logged.")
 
     @classmethod

@@ -13,6 +13,7 @@ from waystation.control import Control
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.worker import Supervisor
 from waystation.gate import Gate
+from waystation.kinds.command import kinds_of
 from waystation.local import Lodging, lodge
 from waystation.resumable import Resumable
 from waystation.sdk.kind import Registry
@@ -60,6 +61,7 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
     Raises NoLocalServer, WrongKind, SchemaTooNew, DatabaseUnavailable, StorageUnavailable.
     """
     registry = Registry.load([*BUILT_IN, *settings.kinds])
+    registry.add_all(kinds_of(settings.programs))
     lodging: Lodging | None = None
     database_url, redis_url = settings.database_url, settings.redis_url
     if database_url is None or redis_url is None:

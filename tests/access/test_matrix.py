@@ -26,8 +26,10 @@ ANY, SEE, OPERATE, MANAGE, ADMIN = "whoever asks", "viewer", "operator", "manage
 OWN = "operator, or manager of others'"
 DECIDED = {
     "DELETE /limits/{scope}/{name}": MANAGE,
+    "DELETE /schedules/{name}": OPERATE,
     "DELETE /tokens/{name}": ADMIN,
     "DELETE /uploads/{upload_id}": OWN,
+    "DELETE /webhooks/{name}": ADMIN,
     "GET /datasets": SEE,
     "GET /datasets/{name}": SEE,
     "GET /datasets/{name}/batches": SEE,
@@ -45,6 +47,8 @@ DECIDED = {
     "GET /openapi.json": ANY,
     "GET /readyz": ANY,
     "GET /restrictions": ADMIN,
+    "GET /schedules": SEE,
+    "GET /schedules/{name}": SEE,
     "GET /tasks/": SEE,
     "GET /tasks/download": OPERATE,
     "GET /tasks/{task_id}": SEE,
@@ -57,6 +61,8 @@ DECIDED = {
     "GET /tokens": ADMIN,
     "GET /uploads/{upload_id}": OWN,
     "GET /uploads/{upload_id}/preview": OWN,
+    "GET /webhooks": ADMIN,
+    "GET /webhooks/{name}/deliveries": ADMIN,
     "GET /workers": SEE,
     "HEAD /uploads/{upload_id}": OWN,
     "OPTIONS /uploads": ANY,
@@ -72,6 +78,8 @@ DECIDED = {
     "POST /uploads/{upload_id}": OWN,
     "PUT /limits/{scope}/{name}": MANAGE,
     "PUT /restrictions/{scope}/{name}": ADMIN,
+    "PUT /schedules/{name}": OPERATE,
+    "PUT /webhooks/{name}": ADMIN,
 }
 PAGES = {
     "GET /": SEE,

@@ -28,6 +28,7 @@ from waystation.web.snippets import HOST, curl, httpie
 from waystation.web.tus import BODY
 from waystation.wiring import House
 
+TOWN = {"webhook_networks": ("127.0.0.0/8", "192.0.2.0/24")}  # what webhooks of the examples may name
 OPERATIONS = operations()
 NAMES = [f"{op.method} {op.path}" for op in OPERATIONS]
 
@@ -86,6 +87,9 @@ def there(app: Any) -> Iterator[dict[str, str]]:
     made = {"import": end_of(client, sent.get_json())["task_id"]}
     made["export"] = end_of(client, client.post("/tasks/download", json={"dataset": "people"}).get_json())["task_id"]
     made["long"] = client.post("/tasks", json={"kind": "generate", "params": {"rows": 50_000_000}}).get_json()["task_id"]
+    nightly = {"kind": "generate", "params": {"rows": 10}, "cron": "0 3 * * *"}
+    assert client.put("/schedules/nightly", json=nightly).status_code == 200
+    assert client.put("/webhooks/chat", json={"url": "http://127.0.0.1:9/", "held": True}).status_code == 200
     yield made
     client.post(f"/tasks/{made['long']}/stop")
 

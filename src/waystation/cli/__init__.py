@@ -11,7 +11,7 @@ import inspect
 import click
 
 from waystation import __version__
-from waystation.cli import completing, data, serving, tasks, tokens
+from waystation.cli import completing, data, hooks, scheduling, serving, tasks, tokens
 from waystation.cli.examples import show_examples
 from waystation.cli.session import Session, remote_options
 from waystation.errors import WaystationError
@@ -77,7 +77,15 @@ def cli(ctx: click.Context, url: str | None, actor: str | None, profile: str | N
 cli.help = inspect.cleandoc(cli.help or "").replace(
     "{exit_codes}", "\n".join(f"  {code:>3}  {said}" for code, said in EXIT_CODES.items())
 )
-for _command in (*serving.COMMANDS, *data.COMMANDS, *tasks.COMMANDS, *tokens.COMMANDS, *completing.COMMANDS):
+for _command in (
+    *serving.COMMANDS,
+    *data.COMMANDS,
+    *tasks.COMMANDS,
+    *scheduling.COMMANDS,
+    *hooks.COMMANDS,
+    *tokens.COMMANDS,
+    *completing.COMMANDS,
+):
     show_examples(_command)
     cli.add_command(_command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from waystation.cli.tasks import named_values, settle
 from waystation.cli.watching import watch
 from waystation.client import ExportOptions, Task
 
+FORMATS = ("%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
 SHOW_FROM = 20 * 2**20  # bytes from which sending gets a bar of its own
 SUCCEEDED = frozenset({"succeeded"})
 
@@ -278,6 +280,10 @@ def kinds(session: Session) -> None:
 )
 @click.option("--priority", type=click.IntRange(-100, 100), help="Higher is claimed earlier; by default the kind decides.")
 @click.option("--key", help="Idempotency-Key: the same request sent again with the same key is the same task.")
+@click.option(
+    "--at", type=click.DateTime(FORMATS), metavar="TIME", help="Begin then, by this machine's clock: 2030-01-31T03:00."
+)
+@click.option("--after", metavar="TASK_ID", help="Begin once this task has succeeded.", shell_complete=completing.tasks_for())
 @click.option("--wait", is_flag=True, help="Watch it to its end.")
 @remote
 def submit(
@@ -288,6 +294,8 @@ def submit(
     files: dict[str, Path],
     priority: int | None,
     key: str | None,
+    at: datetime | None,
+    after: str | None,
     wait: bool,
 ) -> None:
     """Start a task of any KIND, with its PARAMS as a JSON object, or one by one with --set and --file.
@@ -305,7 +313,8 @@ def submit(
     for name, path in files.items():
         with Sending(session.console) if shown else nullcontext(False) as progress:
             given[name] = session.client.send(path, progress=progress)
-    _follow(session, session.client.submit(kind, given, priority=priority, key=key), wait)
+    made = session.client.submit(kind, given, priority=priority, key=key, run_at=at, after=after)
+    _follow(session, made, wait)
 
 
 @click.command()

@@ -29,6 +29,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("submit generate --set rows=1000 --wait", "any kind, with its parameters one by one"),
         ("submit generate '{\"rows\": 1000}'", "or as JSON"),
         ("submit teams.create --file upload=teams.csv", "send a file for it first"),
+        ("submit export --set dataset=people --at 2030-01-01T03:00", "begin in the night"),
+        ("submit export --set dataset=people --after TASK_ID", "begin once another one has succeeded"),
     ),
     "result": (("result TASK_ID --out people.csv", "the file that a task made"),),
     "rejects": (("rejects TASK_ID --out mend.csv", "mend it, and upload it again"),),
@@ -39,6 +41,17 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("limit dataset people --hold --reason 'month end'", "begin none for now"),
         ("limit dataset people", "as before"),
     ),
+    "schedule": (
+        ("schedule nightly export '0 3 * * *' --set dataset=people --zone Europe/Berlin", "every night at three"),
+        ("schedule nightly --drop", "no more of it"),
+    ),
+    "schedules": (("schedules", "what is started again and again, and when next"),),
+    "webhook": (
+        ("webhook chat https://chat.example.com/hooks/7 --state failed", "tell it of each task that fails"),
+        ("webhook chat --told", "what it was told, and how that went"),
+        ("webhook chat --drop", "no more of it"),
+    ),
+    "webhooks": (("webhooks", "who is told when tasks end"),),
     "limits": (("limits", "what is limited or held"),),
     "tasks": (
         ("tasks --status running", "what runs now"),

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TypedDict, cast
 from urllib.parse import quote, urlencode
@@ -93,10 +94,21 @@ class Client:
 
     # -- start ---------------------------------------------------------------------------------------------------------
     def submit(
-        self, kind: str, params: Mapping[str, JsonValue] | None = None, *, priority: int | None = None, key: str | None = None
+        self,
+        kind: str,
+        params: Mapping[str, JsonValue] | None = None,
+        *,
+        priority: int | None = None,
+        key: str | None = None,
+        run_at: datetime | None = None,
+        after: str | None = None,
     ) -> Task:
-        """Start a task of any kind. `key` is the Idempotency-Key: the same request with the same key is one task."""
-        body = {"kind": kind, "params": dict(params or {}), "priority": priority}
+        """Start a task of any kind. `key` is the Idempotency-Key: the same request with the same key is one task.
+
+        run_at: it begins then, not before (without a zone: this machine's). after: once this task has succeeded.
+        """
+        when = run_at.astimezone().isoformat() if run_at else None
+        body = {"kind": kind, "params": dict(params or {}), "priority": priority, "run_at": when, "after": after}
         return Task(self, self._wire.json("POST", "/tasks", body, key=key))
 
     def upload(
@@ -291,6 +303,43 @@ class Client:
         body = {"running": running, "held": held, "reason": reason}
         path = f"/limits/{quote(scope, safe='')}/{quote(name, safe='')}"
         return cast(list[dict[str, JsonValue]], self._wire.json("PUT", path, body)["limits"])
+
+    def schedules(self) -> list[dict[str, JsonValue]]:
+        """What is started again and again."""
+        return cast(list[dict[str, JsonValue]], self._wire.json("GET", "/schedules")["schedules"])
+
+    def schedule(
+        self, name: str, kind: str, params: Mapping[str, JsonValue] | None = None, *, cron: str, **more: JsonValue
+    ) -> dict[str, JsonValue]:
+        """Make or change a schedule: a task of the kind at the times that `cron` names. `more`: zone, missed, overlap, held and
+        priority, as the reference has them. Raises InvalidSchedule, InvalidParams and KindNotFound."""
+        body = {"kind": kind, "params": dict(params or {}), "cron": cron, **more}
+        return cast(dict[str, JsonValue], self._wire.json("PUT", f"/schedules/{quote(name, safe='')}", body))
+
+    def unschedule(self, name: str) -> None:
+        """Drop a schedule; tasks that it has started go on. Raises ScheduleNotFound."""
+        with self._wire.ask("DELETE", f"/schedules/{quote(name, safe='')}"):
+            return
+
+    def webhooks(self) -> list[dict[str, JsonValue]]:
+        """Who is told when tasks end."""
+        return cast(list[dict[str, JsonValue]], self._wire.json("GET", "/webhooks")["webhooks"])
+
+    def webhook(self, name: str, url: str, **more: JsonValue) -> dict[str, JsonValue]:
+        """Make or change a webhook; the secret of a new one is in the answer this once. `more`: kind, states, secret and held,
+        as the reference has them. Raises UnsafeAddress."""
+        body = {"url": url, **more}
+        return cast(dict[str, JsonValue], self._wire.json("PUT", f"/webhooks/{quote(name, safe='')}", body))
+
+    def unhook(self, name: str) -> None:
+        """Drop a webhook. Raises WebhookNotFound."""
+        with self._wire.ask("DELETE", f"/webhooks/{quote(name, safe='')}"):
+            return
+
+    def deliveries(self, webhook: str) -> list[dict[str, JsonValue]]:
+        """What a webhook was told, newest first."""
+        path = f"/webhooks/{quote(webhook, safe='')}/deliveries"
+        return cast(list[dict[str, JsonValue]], self._wire.json("GET", path)["deliveries"])
 
     def ready(self) -> dict[str, JsonValue]:
         """What /readyz says; `Unavailable` (with its parts in `extra`) while a part is missing."""

@@ -36,6 +36,8 @@ class TaskJson(TypedDict):
     dataset: str | None
     params: dict[str, JsonValue]
     priority: int
+    run_at: str
+    after: str | None
     attempt: int
     counts: dict[str, int]
     version: int

@@ -20,6 +20,7 @@ from waystation.engine.celery_app import TASK, broker_queue, make_app
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
 from waystation.health import listening
+from waystation.kinds.command import kinds_of
 from waystation.runner import Shop, hear
 from waystation.sdk.kind import Registry
 from waystation.settings import Settings
@@ -42,6 +43,7 @@ def build(settings: Settings) -> tuple[Celery, list[str]]:
     app = make_app(settings.redis_url)
     draining = Draining.from_env()
     registry = Registry.load([m for m in (*os.environ[BUILT_IN].split(","), *settings.kinds) if m])
+    registry.add_all(kinds_of(settings.programs))
 
     @app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]
     def answer(self: Any, queue: str) -> None:

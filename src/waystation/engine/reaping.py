@@ -16,6 +16,7 @@ import psycopg
 import structlog
 
 from waystation import logs
+from waystation.courier import Courier
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
 from waystation.engine.main import WORKER
@@ -48,6 +49,7 @@ def main() -> None:
     name, pid = os.environ[WORKER], os.getppid()
     draining = Draining.from_env()
     reaper = Reaper(database, files_of(settings), settings, bell, name=f"reaper@{name}")
+    couriers = Courier(Database(settings.database_url), settings).start(over)
     swept = 0.0
     while not over.is_set() and os.getppid() == pid:
         heard = False
@@ -75,6 +77,8 @@ def main() -> None:
         if settings.pulse is not None:
             beat(settings.pulse, takes_tasks=heard)
         over.wait(settings.reap)
+    for courier in couriers:
+        courier.join(timeout=1.0)  # a delivery that is cut off here is made again by the next worker
     if settings.pulse is not None:
         settings.pulse.unlink(missing_ok=True)
     try:

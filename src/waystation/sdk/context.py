@@ -8,7 +8,7 @@ from uuid import UUID
 
 from waystation.csvio.packing import Limits
 from waystation.errors import BadRow, UploadNotFound, WrongKind
-from waystation.model import Column, Dataset, JsonValue, State, Upload
+from waystation.model import Column, Dataset, JsonValue, State, Upload, Wish
 from waystation.sdk.batches import BatchWriter
 from waystation.sdk.calls import Calls, mapped
 from waystation.sdk.effects import Effect, Effects, item_name
@@ -22,7 +22,7 @@ from waystation.sdk.rows import Place, Row, items_of, rows_of
 from waystation.sdk.steps import Checkpoint
 from waystation.sdk.unpacked import open_plain
 from waystation.secret import Mask
-from waystation.storage import datasets, reading, staging, uploads
+from waystation.storage import datasets, reading, staging, tasks, uploads
 from waystation.storage.db import Connection
 from waystation.storage.files import Files, Spool
 
@@ -52,6 +52,7 @@ class Context:
         chunk_rows: int = 200_000,
         unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
         connect: Callable[[], Connection] | None = None,
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self.task = task
         self.attempt = attempt
@@ -61,6 +62,7 @@ class Context:
         self._db = db
         self._connect = connect or self._no_database  # opens a further connection of this attempt, in autocommit
         self._state = state
+        self._draining = draining
         self._lanes: list[Lane] = []
         self._files = files
         self._known = known_files
@@ -140,6 +142,16 @@ class Context:
     def throttle(self, seconds: float) -> None:
         """Give the slot back at the next yield, and come again after so many seconds."""
         self._delay = seconds
+
+    @property
+    def wish(self) -> Wish | None:
+        """What somebody asks of the task right now; it is obeyed at the next yield. For kinds that wait for something long."""
+        return None if self._db is None else tasks.wish(self._db, self.task)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker is asked to end: the next yield gives the task back."""
+        return self._draining()
 
     def idempotency_key(self, item: object) -> str:
         """A key for an outside call about `item`: the same in every attempt of this task, and in no other task."""

@@ -257,6 +257,11 @@ class Registry:
             raise WrongKind(f"Two kinds are named {kind.name!r}: give one of them another name.")
         self._kinds[kind.name] = kind
 
+    def add_all(self, kinds: Iterable[Kind]) -> None:
+        """Know some more; WrongKind if another has the name of one."""
+        for kind in kinds:
+            self.add(kind)
+
     def get(self, name: str) -> Kind:
         """The kind of this name; KindNotFound without one."""
         try:

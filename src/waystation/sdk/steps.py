@@ -20,6 +20,8 @@ class Checkpoint:
     phase: a word for what is going on; counts: numbers to show beside the progress, such as rows rejected.
     keep_slot: the work since `cursor` can't be gone on with, only done again: do not give the slot to others who wait. A
     pause, a stop and the end of the worker are obeyed all the same.
+    holds: what is asked is not obeyed at this yield, since something must be put away before. The kind looks at `ctx.wish`
+    and `ctx.draining`, puts it away, and yields without this; or it stands still itself, with its slot, while a pause lasts.
     """
 
     cursor: JsonValue = None
@@ -29,6 +31,7 @@ class Checkpoint:
     phase: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     keep_slot: bool = False
+    holds: bool = False
 
 
 Steps = Generator[Checkpoint, None, Any]

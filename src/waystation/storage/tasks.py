@@ -55,8 +55,11 @@ def insert(
     idempotency_key: str | None,
     request_hash: str,
     label: str | None = None,
+    run_at: datetime | None = None,
+    waits_for: UUID | None = None,
 ) -> Task | None:
-    """A new queued task; None when its idempotency key is taken.
+    """A new queued task; None when its idempotency key is taken. It begins at `run_at` and after the task that it
+    `waits_for`, if they are given.
 
     Raises psycopg.errors.UniqueViolation when a task with its unique key is under way.
     """
@@ -78,6 +81,8 @@ def insert(
             idempotency_key=idempotency_key,
             request_hash=request_hash,
             label=label,
+            run_at=run_at,
+            waits_for=waits_for,
         )
     )
 
@@ -117,6 +122,12 @@ def version(connection: Connection, id: UUID) -> int | None:
     """The version of one task."""
     row = one(connection, SQL["version"], id=id)
     return row["version"] if row else None
+
+
+def wish(connection: Connection, id: UUID) -> Wish | None:
+    """What somebody asks of a task."""
+    row = one(connection, SQL["wish"], id=id)
+    return Wish(row["wish"]) if row and row["wish"] else None
 
 
 def changed(connection: Connection, since: datetime, limit: int = 1000) -> list[Task]:

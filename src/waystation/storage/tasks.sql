@@ -3,9 +3,10 @@
 -- A new task waits; it is claimed once its transaction is committed.
 -- name: insert
 INSERT INTO tasks (id, kind, queue, priority, params, dataset, state, undoable, unit, unique_key, created_by, idempotency_key,
-        request_hash, label, secrets)
+        request_hash, label, secrets, run_at, waits_for)
 VALUES (%(id)s, %(kind)s, %(queue)s, %(priority)s::int, %(params)s, %(dataset)s, 'queued', %(undoable)s, %(unit)s,
-        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash)s, %(label)s, %(secrets)s)
+        %(unique_key)s, %(created_by)s, %(idempotency_key)s, %(request_hash)s, %(label)s, %(secrets)s,
+        coalesce(%(run_at)s::timestamptz, now()), %(waits_for)s::uuid)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *
 
@@ -45,6 +46,10 @@ SELECT secrets FROM tasks WHERE id = %(id)s
 -- The version alone, for whoever waits for a change.
 -- name: version
 SELECT version FROM tasks WHERE id = %(id)s
+
+-- What somebody asks of a task.
+-- name: wish
+SELECT wish FROM tasks WHERE id = %(id)s
 
 -- What changed since a moment, oldest change first, for the live stream.
 -- name: changed
@@ -98,7 +103,7 @@ WITH RECURSIVE people AS (
     SELECT own.* FROM people, LATERAL (
         SELECT seq, attempt, state, priority, run_at, created_by FROM tasks
         WHERE state = 'queued' AND queue = %(queue)s AND created_by = people.name AND run_at <= clock_timestamp()
-          AND within_limits(kind, dataset, queue)
+          AND waits_for IS NULL AND within_limits(kind, dataset, queue)
         ORDER BY priority DESC, run_at LIMIT 1
     ) own
 )
@@ -176,7 +181,8 @@ UPDATE tasks SET
     params = CASE WHEN %(keep)s THEN params ELSE %(params)s::jsonb END,
     secrets = CASE WHEN %(to)s IN ('stopped', 'undone') THEN NULL ELSE coalesce(%(secrets)s::jsonb, secrets) END,
     files = CASE WHEN %(keep)s THEN files ELSE %(files)s::jsonb END,
-    run_at = CASE WHEN %(keep)s OR %(expired)s THEN run_at ELSE clock_timestamp() END,
+    run_at = CASE WHEN %(keep)s OR %(expired)s THEN run_at WHEN attempt = 0 THEN greatest(run_at, clock_timestamp())
+        ELSE clock_timestamp() END,
     lease_until = CASE WHEN %(keep)s THEN lease_until END,
     worker = CASE WHEN %(keep)s THEN worker END,
     message = CASE WHEN %(keep)s THEN message END,

@@ -16,11 +16,13 @@ from waystation.web.api import (
     previews,
     probes,
     reference,
+    schedules,
     stream,
     tasks,
     tokens,
     transfer,
     uploads,
+    webhooks,
 )
 from waystation.web.openapi import document
 from waystation.web.operations import Operation, Room, needs_of
@@ -37,6 +39,8 @@ ROOMS: tuple[Room, ...] = (
     catalog.room,
     estimates.room,
     limits.room,
+    schedules.room,
+    webhooks.room,
     tokens.room,
     probes.room,
     reference.room,

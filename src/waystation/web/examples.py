@@ -20,6 +20,7 @@ FILE = "people.csv"
 SAMPLE = b"name,age,record_date\nada,36,2015-12-10\nbob,41,2016-01-02\n"  # what FILE holds where sizes are told
 _PARAM = re.compile(r"<(?:\w+:)?(\w+)>")
 _PLACES = {"task_id": TASK, "upload_id": UPLOAD, "scope": "kind", "verb": "pause"}
+_NAMES = {"datasets": "people", "tokens": "ada", "schedules": "nightly", "webhooks": "chat"}  # of what <name> stands for
 _TUS = {"Tus-Resumable": VERSION}
 
 
@@ -75,5 +76,5 @@ def example_of(operation: Operation) -> Example:
 
 def _place(operation: Operation, name: str) -> str:
     if name == "name":
-        return {"datasets": "people", "tokens": "ada"}.get(operation.path.split("/")[1], "import")
+        return _NAMES.get(operation.path.split("/")[1], "import")
     return _PLACES.get(name) or next(iter(operation.choices.get(name, ("people",))))

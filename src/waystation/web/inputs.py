@@ -9,14 +9,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from flask import request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waystation.access import Role
+from waystation.cron import Missed
 from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
 from waystation.filters import LONGEST as LONGEST_FILTER
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import PARTS, State, TaskFilter, Verb
 from waystation.states import STATUSES
+from waystation.tellings import STATES
 from waystation.web.links import LONGEST
 
 MAX_JSON = 4 * 2**20  # bytes of a JSON or form body; files have a limit of their own
@@ -87,6 +89,8 @@ class Submission(Input):
         default_factory=dict, description="What its kind asks for: see its JSON Schema in GET /kinds."
     )
     priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
+    run_at: AwareDatetime | None = Field(None, description="It begins then, not before; with its zone, as in …T03:00:00+01:00.")
+    after: UUID | None = Field(None, description="It begins once this task has succeeded; it is stopped if that one is.")
 
 
 class VerbRequest(Input):
@@ -114,6 +118,33 @@ class LimitRequest(Input):
     running: int | None = Field(None, ge=0, description="At most so many tasks run at a time.")
     held: bool = Field(False, description="No task is begun for now.")
     reason: str | None = Field(None, max_length=1000, description="Shown beside it.")
+
+
+class ScheduleRequest(Input):
+    """What is started again and again, and when."""
+
+    kind: str = Field(min_length=1, description="One of GET /kinds.")
+    params: Annotated[dict[str, Any], BeforeValidator(json_object)] = Field(
+        default_factory=dict, description="What its kind asks for; an upload can't be among it."
+    )
+    cron: str = Field(max_length=200, description="Five fields as cron has them: minute, hour, day, month, day of the week.")
+    zone: str = Field("UTC", max_length=60, description="The time zone that it speaks of, such as Europe/Berlin.")
+    missed: Missed = Field(
+        "one", description="Times that nobody was there for: one task for the latest, skip them, or all of them one by one."
+    )
+    overlap: bool = Field(False, description="Start a task although the one before it has not ended.")
+    held: bool = Field(False, description="Start nothing for now.")
+    priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
+
+
+class WebhookRequest(Input):
+    """Who is to be told, and of what."""
+
+    url: str = Field(max_length=2000, description="Where to; http or https, and public unless a setting allows more.")
+    kind: str | None = Field(None, description="Of tasks of this kind only.")
+    states: tuple[str, ...] = Field(STATES, description="Of tasks that come to these final states.")
+    secret: str | None = Field(None, max_length=500, description="What deliveries are signed with; by default one is made.")
+    held: bool = Field(False, description="Tell of nothing for now; what ends meanwhile is not told later.")
 
 
 class TokenRequest(Input):

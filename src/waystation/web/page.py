@@ -19,6 +19,7 @@ PLACES = (
     ("Download", "/download"),
     ("Datasets", "/datasets"),
     ("Kinds", "/kinds"),
+    ("Schedules", "/schedules"),
     ("System", "/system"),
 )
 

@@ -11,7 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from waystation.access import Restriction
 from waystation.kinds.duplicates import told
 from waystation.kinds.previewing import Preview as ImportLook
-from waystation.model import Batch, Column, Dataset, Event, KindInfo, Limit, Page, State, Task, UnfinishedUpload, Upload, Worker
+from waystation.model import (
+    Batch,
+    Column,
+    Dataset,
+    Delivery,
+    Event,
+    KindInfo,
+    Limit,
+    Page,
+    Schedule,
+    State,
+    Task,
+    UnfinishedUpload,
+    Upload,
+    Webhook,
+    Worker,
+)
 from waystation.progress import progress_of
 from waystation.states import FINAL, possible, task_status
 
@@ -78,6 +94,8 @@ class TaskOut(Shape):
     dataset: str | None
     params: dict[str, Any]
     priority: int
+    run_at: datetime = Field(description="While it waits: not before this time.")
+    after: str | None = Field(description="It waits until this task has succeeded.")
     attempt: int = Field(description="Runs so far; it grows when a worker takes the task.")
     counts: dict[str, int] = Field(description="What its kind counts, such as good and bad rows.")
     version: int = Field(description="Grows with every change; give it to `?wait=` as `version`.")
@@ -112,6 +130,8 @@ class TaskOut(Shape):
             dataset=task.dataset,
             params=task.params,
             priority=task.priority,
+            run_at=task.run_at,
+            after=str(task.waits_for) if task.waits_for else None,
             attempt=task.attempt,
             counts=task.counts,
             version=task.version,
@@ -295,6 +315,87 @@ class LimitList(Shape):
     def of(cls, limits: list[Limit]) -> LimitList:
         """The limits as the API tells them."""
         return cls(limits=[LimitOut.model_validate(limit) for limit in limits])
+
+
+class ScheduleOut(Shape):
+    """What is started again and again."""
+
+    name: str
+    kind: str
+    params: dict[str, Any]
+    cron: str
+    zone: str
+    missed: str
+    overlap: bool
+    held: bool
+    priority: int
+    created_by: str = Field(description="Whose its tasks are.")
+    created_at: datetime
+    next_at: datetime = Field(description="When it is due next; nothing is started while it is held.")
+    last_at: datetime | None = Field(description="The due time that a task was last started for.")
+    last_task: UUID | None = Field(description="That task.")
+    note: str | None = Field(description="Why no task was started at the latest due time.")
+
+
+class ScheduleList(Shape):
+    """All schedules."""
+
+    schedules: list[ScheduleOut]
+
+    @classmethod
+    def of(cls, schedules: list[Schedule]) -> ScheduleList:
+        """The schedules as the API tells them."""
+        return cls(schedules=[ScheduleOut.model_validate(s) for s in schedules])
+
+
+class WebhookOut(Shape):
+    """Who is told when tasks end."""
+
+    name: str
+    url: str
+    kind: str | None
+    states: tuple[str, ...]
+    held: bool
+    created_by: str
+    created_at: datetime
+    secret: str | None = Field(None, description="What deliveries are signed with: told once, when it is made.")
+
+
+class WebhookList(Shape):
+    """All webhooks."""
+
+    webhooks: list[WebhookOut]
+
+    @classmethod
+    def of(cls, webhooks: list[Webhook]) -> WebhookList:
+        """The webhooks as the API tells them."""
+        return cls(webhooks=[WebhookOut.model_validate(w) for w in webhooks])
+
+
+class DeliveryOut(Shape):
+    """What a webhook was told of one task."""
+
+    id: int
+    task: UUID
+    body: dict[str, Any]
+    state: str = Field(description="waiting, delivered or given up.")
+    tries: int
+    next_at: datetime = Field(description="While it waits: when it is tried next.")
+    status: int | None = Field(description="The HTTP status of the last answer.")
+    error: str | None = Field(description="What was wrong at the last try.")
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class DeliveryList(Shape):
+    """The latest deliveries of a webhook, newest first."""
+
+    deliveries: list[DeliveryOut]
+
+    @classmethod
+    def of(cls, deliveries: list[Delivery]) -> DeliveryList:
+        """The deliveries as the API tells them."""
+        return cls(deliveries=[DeliveryOut.model_validate(d) for d in deliveries])
 
 
 class WorkerList(Shape):

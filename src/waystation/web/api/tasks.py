@@ -71,7 +71,7 @@ def list_tasks() -> ResponseReturnValue:
     body=Submission,
     example={"kind": "generate", "params": {"rows": 1000}},
     headers={**KEY_HEADER, **ACTOR_HEADER},
-    errors=(KindNotFound, InvalidParams, IdempotencyKeyReused, AlreadyUnderWay, DuplicateFile, MalformedBody),
+    errors=(KindNotFound, TaskNotFound, InvalidParams, IdempotencyKeyReused, AlreadyUnderWay, DuplicateFile, MalformedBody),
     needs=Need.SUBMIT,
 )
 def submit() -> ResponseReturnValue:
@@ -83,6 +83,8 @@ def submit() -> ResponseReturnValue:
         actor=current.actor(),
         idempotency_key=current.idempotency_key(),
         priority=asked.priority,
+        run_at=asked.run_at,
+        after=asked.after,
     )
     return submitted(task, created)
 

@@ -1,0 +1,89 @@
+"""Webhooks, as people ask for them: who is told when tasks end. What is on its way is delivered by `courier`."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waystation import states
+from waystation.access import Need
+from waystation.control import Control
+from waystation.errors import InvalidName, InvalidRequest, WebhookNotFound
+from waystation.model import Delivery, Webhook
+from waystation.outward import judge
+from waystation.storage import webhooks
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+STATES = tuple(state.value for state in sorted(states.FINAL))
+LEAST_SECRET = 16  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Tellings:
+    """The webhooks. They hear of every task, whoever it is for, so they are an admin's."""
+
+    control: Control
+
+    def every(self) -> list[Webhook]:
+        """All webhooks by name; their secrets are never told again."""
+        self.control.caller.require(Need.ADMINISTER)
+        with self.control.database.transaction() as connection:
+            return webhooks.every_webhook(connection)
+
+    def put(
+        self,
+        name: str,
+        url: str,
+        *,
+        actor: str,
+        kind: str | None = None,
+        states: Sequence[str] = STATES,
+        secret: str | None = None,
+        held: bool = False,
+    ) -> tuple[Webhook, str | None]:
+        """Make a webhook, or change the one of this name. A new one without a secret gets one, which is told this once.
+
+        Raises InvalidName, InvalidRequest, KindNotFound, NotAllowed, and UnsafeAddress for a URL that may not be called.
+        """
+        self.control.caller.require(Need.ADMINISTER)
+        if not NAME.fullmatch(name):
+            raise InvalidName(
+                f"{name[:60]!r} is no name for a webhook.", remedy="Use lower-case letters, digits, _, . and -, 60 at most."
+            )
+        if not states or set(states) - set(STATES):
+            raise InvalidRequest(f"`states` are some of {', '.join(STATES)}.")
+        if secret is not None and len(secret) < LEAST_SECRET:
+            raise InvalidRequest(f"`secret` must have at least {LEAST_SECRET} characters.", remedy="Leave it out to get one.")
+        if kind is not None:
+            self.control.registry.get(kind)
+        judge(url, self.control.settings.webhook_networks)
+        with self.control.database.transaction() as connection:
+            return webhooks.put(
+                connection,
+                name=name,
+                url=url,
+                secret=secret,
+                fresh=secrets.token_urlsafe(32),
+                kind=kind,
+                states=states,
+                held=held,
+                created_by=actor,
+            )
+
+    def drop(self, name: str) -> None:
+        """Nobody is told any more; what was on its way is given up. Raises WebhookNotFound."""
+        self._there(name)
+        with self.control.database.transaction() as connection:
+            webhooks.delete(connection, name)
+
+    def deliveries(self, name: str, limit: int = 100) -> list[Delivery]:
+        """The latest deliveries of one, newest first. Raises WebhookNotFound."""
+        self._there(name)
+        with self.control.database.transaction() as connection:
+            return webhooks.deliveries(connection, name, limit)
+
+    def _there(self, name: str) -> None:
+        if name not in {webhook.name for webhook in self.every()}:
+            raise WebhookNotFound(f"There is no webhook named {name[:60]!r}.")

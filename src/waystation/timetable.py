@@ -1,0 +1,104 @@
+"""Schedules, as people ask for them: made, changed, held, dropped. What is due is started by `starting`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from waystation.access import Need
+from waystation.control import Control, Looker
+from waystation.cron import Missed, next_time
+from waystation.errors import InvalidName, InvalidParams, ScheduleNotFound
+from waystation.model import JsonValue, Schedule
+from waystation.storage import schedules
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The schedules, for whoever the control acts for: what is closed to them is not there."""
+
+    control: Control
+
+    def every(self) -> list[Schedule]:
+        """All schedules by name."""
+        with self.control.database.transaction() as connection:
+            found = schedules.every_schedule(connection)
+        return [s for s in found if self.control.caller.sees(s.kind, s.dataset)]
+
+    def get(self, name: str) -> Schedule:
+        """One; ScheduleNotFound without one."""
+        found = next((s for s in self.every() if s.name == name), None)
+        if found is None:
+            raise ScheduleNotFound(f"There is no schedule named {name[:60]!r}.")
+        return found
+
+    def put(
+        self,
+        name: str,
+        kind: str,
+        params: Mapping[str, JsonValue],
+        *,
+        cron: str,
+        zone: str,
+        actor: str,
+        missed: Missed = "one",
+        overlap: bool = False,
+        held: bool = False,
+        priority: int | None = None,
+    ) -> Schedule:
+        """Make a schedule, or another one under its name; its tasks are `actor`'s. A schedule that was held begins anew: what
+        was due meanwhile is no missed time.
+
+        Raises InvalidName, InvalidSchedule, what a submission of its task raises, and NotAllowed for somebody else's.
+        """
+        if not NAME.fullmatch(name):
+            raise InvalidName(
+                f"{name[:60]!r} is no name for a schedule.", remedy="Use lower-case letters, digits, _, . and -, 60 at most."
+            )
+        known, model, clean, secrets = self.control.checked(kind, params)
+        if uploads := [field for field in clean if field == "upload"]:
+            raise InvalidParams(
+                f"A schedule can't have the parameter {uploads[0]!r}: an upload goes with the task that used it.",
+                remedy="Schedule a kind that fetches its data itself.",
+            )
+        next_at = next_time(cron, zone, datetime.now(UTC))
+        with self.control.database.transaction() as connection:
+            self._must_own(schedules.get(connection, name))
+            if known.check_params is not None:
+                known.check_params(Looker(connection, self.control.files), model)
+            dataset = clean.get("dataset")
+            return schedules.put(
+                connection,
+                name=name,
+                kind=kind,
+                queue=known.queue,
+                priority=known.priority if priority is None else priority,
+                params=clean,
+                secrets=secrets,
+                dataset=dataset if isinstance(dataset, str) else None,
+                undoable=known.undoable,
+                unit=known.unit,
+                unique_key=known.unique_key(model),
+                cron=" ".join(cron.split()),
+                zone=zone,
+                missed=missed,
+                overlap=overlap,
+                held=held,
+                created_by=actor,
+                next_at=next_at,
+            )
+
+    def drop(self, name: str) -> None:
+        """It starts nothing any more; tasks that it has started go on. Raises ScheduleNotFound and NotAllowed."""
+        self.control.caller.require(Need.SUBMIT)
+        self._must_own(self.get(name))
+        with self.control.database.transaction() as connection:
+            schedules.delete(connection, name)
+
+    def _must_own(self, there: Schedule | None) -> None:
+        if there is not None:
+            self.control.caller.require_own(there.created_by, f"The schedule {there.name!r}")
