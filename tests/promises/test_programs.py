@@ -117,7 +117,9 @@ def test_arguments_output_exit_codes_and_undo(shop: House, tmp_path: Path) -> No
     hostile = f"$(touch {tmp_path}/x); `true` 'a\" *"
     done = at_state(shop, begin(shop, "say", text=hostile, loud=True), State.SUCCEEDED)
     file = shop.control.result(done.id)
-    assert file.read_bytes().decode() == f"{hostile}\nx=5\n--loud\nno end of line\n", "one argument stays one, and no shell reads it"
+    assert file.read_bytes().decode() == f"{hostile}\nx=5\n--loud\nno end of line\n", (
+        "one argument stays one, and no shell reads it"
+    )
     assert done.result is not None
     assert (done.result["exit_code"], done.result["lines"]) == (0, 4)
     assert not (tmp_path / "x").exists()
