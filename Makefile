@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams prove-csv s3-test tutorial clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams prove-csv s3-test tutorial clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ crash: $(READY) ## imports and exports under ten minutes of kill -9, SIGSTOP and
 
 browser-test: $(READY) ## the pages in a real browser, with axe-core; needs Chromium (the suite skips these tests without it)
 	@BROWSER_TESTS=required $(BIN)/python -m pytest tests/web/browser
+
+screenshots: $(READY) ## the pictures of docs/page.md: each page light and dark, on a desk and on a phone (needs Chromium)
+	@$(BIN)/python -m tests.web.browser.screenshots
 
 tus-test: $(READY) ## tuspy and tus-js-client send 1 GB over a connection that is cut three times (needs node and npm; MEGABYTES=)
 	@$(BIN)/python -m tests.tus.prove --megabytes $(or $(MEGABYTES),1000)

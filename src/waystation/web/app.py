@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from waystation.web import current, guards, page, problems
+from waystation.web import current, guards, packing, page, problems
 from waystation.web.api import (
     asking,
     catalog,
@@ -66,6 +66,7 @@ def create_app(house: House | Callable[[], House]) -> Flask:
     page.install(app)
     app.extensions["openapi"] = document(operations())
     guards.install(app, needs_of(app))
+    packing.install(app)
     app.after_request(_headers)
     return app
 

@@ -39,5 +39,5 @@ def install(app: Flask) -> None:
         places=PLACES,
     )
     app.context_processor(lambda: {"me": current.caller()})
-    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count"):
+    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded"):
         app.jinja_env.filters[name] = getattr(words, name)

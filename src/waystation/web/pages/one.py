@@ -8,7 +8,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from waystation.access import Need
-from waystation.model import Task
+from waystation.model import JsonValue, Task
 from waystation.web import current
 from waystation.web.api.stream import streamed
 from waystation.web.operations import Guarded
@@ -30,8 +30,17 @@ def page(task: Task) -> str:
         events=control.events(task.id),
         reject_names=names,
         reject_rows=rows,
+        asked=asked(task),
         again=again(task),
     )
+
+
+def asked(task: Task) -> dict[str, JsonValue]:
+    """What its request said beyond what is usual, and beyond what the page shows elsewhere."""
+    kind = current.control().registry.find(task.kind)
+    usual = {name: field.get("default") for name, field in kind.info().schema.get("properties", {}).items()} if kind else {}
+    shown = ("upload", "dataset")
+    return {n: v for n, v in task.params.items() if n not in shown and v not in (None, {}, [], usual.get(n))}
 
 
 def again(task: Task) -> tuple[str, str] | None:

@@ -3,10 +3,11 @@
 
 // -- times: the server writes UTC; the reader sees their own zone, and UTC in the title
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }); // in a list
 function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.title = time.textContent;
-    time.textContent = clock.format(new Date(time.dateTime));
+    time.textContent = (time.closest(".row") ? short : clock).format(new Date(time.dateTime));
   }
 }
 
