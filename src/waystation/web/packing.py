@@ -26,7 +26,7 @@ def _pack(response: Response) -> Response:
     if response.status_code != 200 or response.mimetype not in _TEXTS or (response.is_streamed and not static):
         return response
     response.vary.add("Accept-Encoding")
-    if "gzip" not in request.accept_encodings or "Range" in request.headers:
+    if not request.accept_encodings.quality("gzip") or "Range" in request.headers:
         return response
     if static:
         assert current_app.static_folder
