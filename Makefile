@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TESTS  ?= --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams prove-csv s3-test tutorial clean
+.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control crash browser-test screenshots bench-page tus-test lock image sbom lint-deploy compose-test k8s-test prove-teams prove-csv s3-test tutorial clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ sanitize: $(READY) ## watch the memory of the compiled encoder: its tests, and a
 
 bench-control: $(READY) ## how fast pause, stop, undo, terminate, rescue, submit, lists and streams are, under load (10 minutes)
 	@$(BIN)/python -m benchmarks.control
+
+bench-page: $(READY) ## the page with 200 running tasks and 50 open pages, and with 10,000 tasks in Chromium (a minute)
+	@$(BIN)/python -m benchmarks.page
 
 crash: $(READY) ## imports and exports under ten minutes of kill -9, SIGSTOP and FLUSHALL, compared row by row (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.crash.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)

@@ -410,6 +410,12 @@ class Control:
         with self.database.transaction() as connection:
             return tasks.events(connection, self._get(connection, task_id).id, after=after, limit=limit)
 
+    def latest_events(self, task_id: UUID | str, *, logs: bool, before: int | None = None, limit: int) -> list[TimelineEvent]:
+        """The newest lines of a task's log, or of the rest of its timeline; of those before a line, if one is named."""
+        with self.database.transaction() as connection:
+            task = self._get(connection, task_id).id
+            return tasks.latest_events(connection, task, logs=logs, before=before, limit=limit)
+
     def changes(self, since: datetime) -> list[Task]:
         """Tasks that changed since then, whoever asks. A change may show a little late: ask for some seconds twice."""
         with self.database.transaction() as connection:

@@ -193,3 +193,12 @@ def test_a_task_s_stream_carries_its_head_and_its_timeline(house: House, serve_i
         assert 'hx-target="#head"' in parts
         assert "enough" in parts
         assert str(other.id) not in parts
+
+
+def test_the_system_s_stream_tells_how_it_is_though_no_task_changes(house: House, serve_it: Serve) -> None:
+    served = serve_it()
+    with served.listen("/live/system") as stream:
+        first, second = next_event(stream), next_event(stream)
+    assert first["event"] == second["event"] == "parts"
+    assert 'hx-target="#system"' in first["data"]
+    assert "1 of " in second["data"]  # this very stream among the live ones

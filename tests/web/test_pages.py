@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.web.conftest import PEOPLE, end_of, imported
 from tests.web.test_page import BROWSER
+from waystation.wiring import House
 
 TOWN = {"kinds": "tests.kinds"}
 
@@ -77,3 +78,30 @@ def test_the_system_says_what_is_there(client: FlaskClient) -> None:
     assert "of 2 busy" in text
     client.put("/limits/kind/generate", json={"held": True, "reason": "maintenance"})
     assert "maintenance" in page(client, "/system")
+
+
+def test_a_long_timeline_and_log_are_shown_a_page_at_a_time(client: FlaskClient, town: House) -> None:
+    task = imported(client, PEOPLE, dataset="told")
+    with town.database.transaction() as connection:
+        for event in ("paused", "log"):
+            connection.execute(
+                "INSERT INTO events (task, event, actor, data) SELECT %s, %s, 'ann', jsonb_build_object('text', 'line ' || n)"
+                " FROM generate_series(1, 250) n",
+                (task["task_id"], event),
+            )
+    text = page(client, task["self_url"])
+    assert text.count("<strong>paused</strong>") == 100
+    assert "line 250<" in text.replace(" </li>", "<").replace("</li>", "<")
+    assert "data-live" in text
+    assert "submitted</strong>" not in text
+    seen = 100
+    while earlier := re.search(r'href="(/tasks/[^"]+\?before=\d+)#story"', text):
+        text = page(client, earlier[1])
+        seen += text.count("<strong>paused</strong>")
+        assert "data-live" not in text
+    assert seen == 250
+    assert "submitted</strong>" in text
+    lines = re.search(r'href="(/tasks/[^"]+\?log_before=\d+)#log"', page(client, task["self_url"]))
+    assert lines
+    assert "line 150<" in page(client, lines[1]).replace("</li>", "<")
+    assert client.get(f"{task['self_url']}?before=x", headers=BROWSER).status_code == 422

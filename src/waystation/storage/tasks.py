@@ -521,3 +521,9 @@ def events(connection: Connection, task: UUID, *, after: int = 0, limit: int = 1
     """A task's timeline after an id."""
     rows = every(connection, SQL["events"], task=task, after=after, limit=limit)
     return [Event(**{f.name: r[f.name] for f in fields(Event)}) for r in rows]
+
+
+def latest_events(connection: Connection, task: UUID, *, logs: bool, before: int | None, limit: int) -> list[Event]:
+    """The newest lines of a task's log, or of the rest of its timeline; of those before a line, if one is named."""
+    rows = every(connection, SQL["latest_events"], task=task, logs=logs, before=before, limit=limit)
+    return [Event(**{f.name: r[f.name] for f in fields(Event)}) for r in rows]

@@ -260,6 +260,14 @@ VALUES (%(task)s, %(event)s, %(actor)s, %(reason)s, %(attempt)s::int, %(data)s)
 -- name: events
 SELECT * FROM events WHERE task = %(task)s AND id > %(after)s::bigint ORDER BY id LIMIT %(limit)s::int
 
+-- The newest lines of a task's timeline: those of its log, or all others; before a line, if one is named.
+-- name: latest_events
+SELECT * FROM (
+    SELECT * FROM events
+    WHERE task = %(task)s AND (event = 'log') = %(logs)s AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+    ORDER BY id DESC LIMIT %(limit)s::int
+) newest ORDER BY id
+
 -- The states of several tasks at once, for whoever sweeps what they left behind.
 -- name: states
 SELECT id, state FROM tasks WHERE id = ANY(%(ids)s)

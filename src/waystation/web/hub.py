@@ -96,21 +96,25 @@ class Hub:
         gone: Callable[[], bool] = lambda: False,
         *,
         write: Write | None = None,
+        every: float | None = None,
         longest: float = LONGEST,
     ) -> Iterator[str]:
         """The text of one stream, until it has lasted `longest` seconds, its reader is `gone`, or the process ends.
 
         `write` makes the message of changed tasks; it may find that there is nothing to tell. Without it they are sent as JSON.
+        It is asked as often as `every` says (seconds) where no task has changed, for what it tells beside the tasks.
         """
         write = write or message
         end = time.monotonic() + longest
-        sent = spoke = time.monotonic() - EVERY
+        sent = spoke = asked = time.monotonic() - EVERY
         try:
             yield "retry: 1000\n\n"
             while not self.ending and time.monotonic() < end and not gone():
                 tasks, mark = self._take(listener, not_before=sent + EVERY)
                 now = time.monotonic()
-                said = write(tasks, mark) if tasks else ""
+                due = bool(tasks) or (every is not None and now - asked >= every)
+                asked = now if due else asked
+                said = write(tasks, mark) if due else ""
                 if said:
                     sent = spoke = now
                     yield said

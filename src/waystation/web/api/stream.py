@@ -36,7 +36,7 @@ def listen() -> ResponseReturnValue:
     return streamed()
 
 
-def streamed(write: Write | None = None) -> Response:
+def streamed(write: Write | None = None, every: float | None = None) -> Response:
     """The stream of this request, with each message written by `write` (see Hub.stream). Raises TooManyStreams."""
     hub, caller = current.hub(), current.caller()
     listener = hub.join(current.house().settings.sse_clients, request.headers.get("Last-Event-ID"))
@@ -45,9 +45,9 @@ def streamed(write: Write | None = None) -> Response:
     def seen(tasks: list[Task], mark: datetime | None) -> str:
         """The message, of what the caller may see."""
         there = [t for t in tasks if caller.sees(t.kind, t.dataset)]
-        return shown(there, mark) if there else ""
+        return shown(there, mark) if there or every else ""
 
-    response = Response(hub.stream(listener, _gone(_still(caller)), write=seen), mimetype="text/event-stream")
+    response = Response(hub.stream(listener, _gone(_still(caller)), write=seen, every=every), mimetype="text/event-stream")
     response.call_on_close(lambda: hub.leave(listener))  # also when the stream never began
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -16,6 +16,7 @@ from waystation.model import Task, TaskFilter
 from waystation.states import task_status
 from waystation.web import current
 from waystation.web.hub import place
+from waystation.web.pages import timeline
 from waystation.web.pages.rejected import rejected
 from waystation.web.problems import prefers_page
 from waystation.web.shapes import TaskOut
@@ -116,7 +117,7 @@ class TaskView:
     """One open page of a task."""
 
     def __init__(self, task: Task) -> None:
-        self._id, self._last, self._bad = task.id, 0, 0
+        self._id, self._last, self._bad = task.id, [0, 0], 0
         self._pieces, self._control = pieces(), current.control()
 
     def write(self, tasks: list[Task], mark: datetime | None) -> str:
@@ -125,10 +126,11 @@ class TaskView:
         if task is None:
             return ""
         text = task_parts(self._pieces, task)
-        events = self._control.events(task.id)
-        if events and events[-1].id != self._last:
-            self._last = events[-1].id
-            text += self._pieces.part("story", "story", events) + self._pieces.part("log", "log", events)
+        for at, (name, of) in enumerate((("story", timeline.story), ("log", timeline.log))):
+            found = of(self._control, task.id)
+            if found.last != self._last[at]:
+                self._last[at] = found.last
+                text += self._pieces.part(name, name, found)
         if task.counts.get("bad", 0) != self._bad:
             self._bad = task.counts.get("bad", 0)
             text += self._pieces.part("rejects", "rejects", TaskOut.of(task), *rejected(self._control, task))

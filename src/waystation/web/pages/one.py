@@ -6,13 +6,15 @@ from urllib.parse import urlencode
 
 from flask import render_template
 from flask.typing import ResponseReturnValue
+from pydantic import Field
 
 from waystation.access import Need
 from waystation.model import JsonValue, Task
 from waystation.web import current
 from waystation.web.api.stream import streamed
+from waystation.web.inputs import Input, query
 from waystation.web.operations import Guarded
-from waystation.web.pages import preview
+from waystation.web.pages import preview, timeline
 from waystation.web.pages.live import TaskView
 from waystation.web.pages.rejected import rejected
 from waystation.web.shapes import TaskOut
@@ -20,14 +22,24 @@ from waystation.web.shapes import TaskOut
 room = Guarded("one", __name__)
 
 
+class Places(Input):
+    """Before which lines of the timeline and the log the page shows them; without one it shows the newest."""
+
+    before: int | None = Field(None, ge=1)
+    log_before: int | None = Field(None, ge=1)
+
+
 def page(task: Task) -> str:
     """Everything that is known of a task."""
     control = current.control()
     names, rows = rejected(control, task)
+    at = query(Places)
     return render_template(
         "task.html",
         task=TaskOut.of(task),
-        events=control.events(task.id),
+        story=timeline.story(control, task.id, at.before),
+        log=timeline.log(control, task.id, at.log_before),
+        live=at.before is None and at.log_before is None,  # what lies back does not change
         reject_names=names,
         reject_rows=rows,
         asked=asked(task),
