@@ -85,8 +85,8 @@ def test_a_long_timeline_and_log_are_shown_a_page_at_a_time(client: FlaskClient,
     with town.database.transaction() as connection:
         for event in ("paused", "log"):
             connection.execute(
-                "INSERT INTO events (task, event, actor, attempt, data) SELECT %s, %s, 'ann', 1, jsonb_build_object('text', 'line ' || n)"
-                " FROM generate_series(1, 250) n",
+                "INSERT INTO events (task, event, actor, attempt, data)"
+                " SELECT %s, %s, 'ann', 1, jsonb_build_object('text', 'line ' || n) FROM generate_series(1, 250) n",
                 (task["task_id"], event),
             )
     text = page(client, task["self_url"])
