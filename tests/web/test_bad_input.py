@@ -253,11 +253,8 @@ def test_bad_rows_are_rejected_with_line_column_value_and_reason(client: FlaskCl
     task = imported(client, b"name,age,day\n" + good + bad, dataset="dirty", types='{"age": "bigint", "day": "date"}')
     assert task["counts"] == {"good": 200, "bad": 5}
     assert (task["rejects"]["count"], task["rejects"]["url"]) == (5, f"{task['self_url']}/rejects")
-<<<<<<< HEAD
     counted = {(r["column"], r["rows"]) for r in task["rejects"]["reasons"]}
     assert counted == {(None, 2), ("name", 1), ("age", 1), ("day", 1)}
-=======
->>>>>>> dde2cff (The system page is live; long timelines and logs come a page at a time, and their newest lines are in sight; the page in pictures; make bench-page)
     rows = client.get(f"{task['rejects']['url']}?format=json").get_json()["rejects"]
     assert [r["line"] for r in rows] == [202, 203, 204, 205, 206]
     assert [r["column"] for r in rows[3:]] == ["age", "day"]
