@@ -134,7 +134,7 @@ def show(task_id: str) -> ResponseReturnValue:
     """One task. With `wait` the answer comes when it changes (if `version` is given: when it is another than that), at the
     latest after so many seconds. A browser gets a page."""
     has_page()
-    asked = query(ShowQuery)
+    asked = query(one.Places if prefers_page() else ShowQuery)
     control = current.control()
     task = control.wait(task_id, asked.version, asked.wait) if asked.wait else control.get(task_id)
     if prefers_page():

@@ -12,7 +12,7 @@ from waystation.access import Need
 from waystation.model import JsonValue, Task
 from waystation.web import current
 from waystation.web.api.stream import streamed
-from waystation.web.inputs import Input, query
+from waystation.web.inputs import ShowQuery, query
 from waystation.web.operations import Guarded
 from waystation.web.pages import preview, timeline
 from waystation.web.pages.live import TaskView
@@ -22,7 +22,7 @@ from waystation.web.shapes import TaskOut
 room = Guarded("one", __name__)
 
 
-class Places(Input):
+class Places(ShowQuery):
     """Before which lines of the timeline and the log the page shows them; without one it shows the newest."""
 
     before: int | None = Field(None, ge=1)
