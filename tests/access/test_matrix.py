@@ -87,6 +87,7 @@ PAGES = {
     "GET /live": SEE,
     "GET /login": ANY,
     "GET /live/<task_id>": SEE,
+    "GET /live/system": SEE,
     "GET /many": OPERATE,
     "GET /system": SEE,
     "GET /upload": OPERATE,
