@@ -32,8 +32,10 @@ from waystation.errors import (
     KindNotFound,
     NoResult,
     NotAllowed,
+    QueueFull,
     StorageUnavailable,
     TaskNotFound,
+    TooManyTasks,
     UploadNotFound,
     UploadUnfinished,
     VerbNotPossible,
@@ -241,6 +243,7 @@ class Control:
         Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, IdempotencyKeyReused and AlreadyUnderWay,
         NotAllowed, DatasetNotFound for a dataset that is closed to the caller, and TaskNotFound or InvalidRequest for a task
         that can't be waited for.
+        NotAllowed, TooManyTasks and QueueFull, and DatasetNotFound for a dataset that is closed to the caller.
         """
         known, model, clean, secrets = self.checked(kind, params)
         with self.database.transaction() as connection:
@@ -256,6 +259,7 @@ class Control:
                     if idempotency_key is None or not (seen := tasks.by_key(connection, idempotency_key)):
                         raise
                     return self._same(seen, asked), False  # what is in the way is what the same request made a moment ago
+            self._must_have_room(connection, known.queue, actor)
             unique_key = known.unique_key(model)
             with _one_at_a_time(connection, kind, unique_key):
                 made = tasks.insert(
@@ -326,6 +330,14 @@ class Control:
             if params.get("upload") and (sent := uploads.get(connection, UUID(str(params["upload"])))):
                 return sent.name
         return None
+
+    def _must_have_room(self, connection: Connection, queue: str, actor: str) -> None:
+        """Raises TooManyTasks, QueueFull."""
+        own, all_of_it = self.settings.tasks_per_actor, self.settings.queue_length
+        if tasks.waiting(connection, queue, actor=actor, most=own) >= own:
+            raise TooManyTasks(f"{own} tasks of {actor!r} wait in the queue {queue!r} already.")
+        if tasks.waiting(connection, queue, most=all_of_it) >= all_of_it:
+            raise QueueFull(f"{all_of_it} tasks wait in the queue {queue!r} already.")
 
     def _must_own_upload(self, connection: Connection, params: Mapping[str, JsonValue]) -> None:
         """Somebody else's upload is not there, for whoever acts on their own only."""

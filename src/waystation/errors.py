@@ -417,6 +417,27 @@ class UnpacksTooLarge(TooLarge):
     remedy = "If the file is as it should be, send it unpacked or in parts, or raise the setting that is named."
 
 
+class TooManyRequests(WaystationError):
+    """Too many requests came from one caller within a minute."""
+
+    code, status, exit_code, retry_after = "too-many-requests", 429, 6, 30
+    remedy = "Wait until the minute is over, and ask less often: `?wait=30` and GET /events tell of changes without asking."
+
+
+class TooManyTasks(WaystationError):
+    """One person has too many tasks waiting."""
+
+    code, status, exit_code, retry_after = "too-many-tasks", 429, 6, 60
+    remedy = "Wait until some have begun, or stop some; WAYSTATION_TASKS_PER_ACTOR sets how many may wait."
+
+
+class QueueFull(WaystationError):
+    """Too many tasks wait in this queue."""
+
+    code, status, exit_code, retry_after = "queue-full", 503, 6, 60
+    remedy = "Wait until some have begun, or start more workers; WAYSTATION_QUEUE_LENGTH sets how many may wait."
+
+
 class TooManyStreams(WaystationError):
     """Too many live streams are open on this server."""
 

@@ -96,6 +96,11 @@ class Settings(BaseModel):
     hosts: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="Names that the server is called by, separated by commas; its numbers and localhost always do."
     )
+    requests_per_minute: int = Field(
+        6000, ge=0, description="Requests that one token may send to one web process in a minute; 0: as many as it likes."
+    )
+    tasks_per_actor: int = Field(10_000, ge=1, description="Tasks of one person that may wait in a queue.")
+    queue_length: int = Field(250_000, ge=1, description="Tasks that may wait in a queue.")
     session_hours: float = Field(12.0, gt=0, description="Hours after which a login of the page ends.")
     linger: float = Field(
         0.0,

@@ -24,6 +24,7 @@ def test_nonsense_is_refused(client: FlaskClient) -> None:
         ("/limits/color/red", {"held": True}, 422, "invalid-request"),
         ("/limits/kind/no.such", {"held": True}, 404, "kind-not-found"),
         ("/limits/kind/import", {"running": -1}, 422, "invalid-request"),
+        ("/limits/kind/import", {"running": 2**31}, 422, "invalid-request"),
         ("/limits/kind/import", {"runing": 1}, 422, "invalid-request"),
     ):
         answer = client.put(path, json=body)

@@ -112,6 +112,12 @@ def with_same_file(connection: Connection, sha256: str, dataset: str) -> Task | 
     return _maybe(one(connection, SQL["with_same_file"], dataset=dataset, sha256=sha256))
 
 
+def waiting(connection: Connection, queue: str, *, actor: str | None = None, most: int) -> int:
+    """How many tasks wait in a queue, of one person (None: of all); `most` at the most."""
+    row = one(connection, SQL["waiting"], queue=queue, actor=actor, most=most)
+    return row["number"] if row else 0
+
+
 def secrets(connection: Connection, id: UUID) -> dict[str, str]:
     """The secrets among a task's parameters, by their places."""
     row = one(connection, SQL["secrets"], id=id)

@@ -39,6 +39,13 @@ WHERE t.seq IN (
 )
 ORDER BY t.seq DESC LIMIT 1
 
+-- How many tasks wait in a queue, of one person or of all; counted up to a number, since more is all the same.
+-- name: waiting
+SELECT count(*) AS number FROM (
+    SELECT FROM tasks
+    WHERE state = 'queued' AND queue = %(queue)s AND (%(actor)s::text IS NULL OR created_by = %(actor)s) LIMIT %(most)s::int
+) AS counted
+
 -- The secrets among a task's parameters.
 -- name: secrets
 SELECT secrets FROM tasks WHERE id = %(id)s

@@ -12,6 +12,7 @@ from flask import Flask, current_app, g, request
 from waystation.access import ANYBODY, Caller
 from waystation.control import Control
 from waystation.errors import InvalidRequest
+from waystation.web.crowds import Crowds
 from waystation.web.hub import Hub
 from waystation.wiring import House
 
@@ -28,6 +29,7 @@ class Doorstep:
         self._lock = threading.Lock()
         self._house: House | None = None
         self.hub = Hub(lambda since: self.house.control.changes(since))
+        self.crowds = Crowds()
         self.leaving = False  # asked to end, and serving on for a moment; a plain flag, since a signal handler sets it
 
     @property
@@ -78,6 +80,11 @@ def control() -> Control:
 def hub() -> Hub:
     """The one listener that feeds all live streams of this process."""
     return doorstep_of(current_app).hub
+
+
+def crowds() -> Crowds:
+    """What is counted in this process against its limits."""
+    return doorstep_of(current_app).crowds
 
 
 def leaving() -> bool:

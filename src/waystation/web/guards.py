@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import Flask, g, request
 
 from waystation.access import ANYBODY, Need
-from waystation.errors import Forbidden, MethodNotAllowed, NotFound, NoTokens, TokenNeeded, UnknownHost
+from waystation.errors import Forbidden, MethodNotAllowed, NotFound, NoTokens, TokenNeeded, UnknownHost, WrongToken
 from waystation.web import current, links
 from waystation.web.addresses import COOKIE, from_here, host_of, is_address, is_loopback
 from waystation.wiring import House
@@ -71,15 +71,22 @@ def refuse_other_sites() -> None:
 def admit(needs: Mapping[str, Need]) -> None:
     """Find out who asks, and whether their role is enough for what they ask for.
 
-    Raises TokenNeeded, WrongToken, NotAllowed, UnknownHost.
+    Raises TokenNeeded, WrongToken, NotAllowed, UnknownHost, TooManyRequests.
     """
     if request.endpoint is None:  # there is nothing at this address
         return
     need = needs.get(request.endpoint, Need.ADMINISTER)  # what somebody else added to the app is for admins
     if need is Need.NOTHING:
         return
-    identify()
-    current.caller().require(need)
+    try:
+        identify()
+    except WrongToken:
+        current.crowds().wrong_token(request.remote_addr or "")
+        raise
+    caller = current.caller()
+    if caller.name:
+        current.crowds().request(caller.name, current.house().settings.requests_per_minute)
+    caller.require(need)
 
 
 def identify() -> None:

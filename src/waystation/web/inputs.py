@@ -115,7 +115,7 @@ class ReadyQuery(Input):
 class LimitRequest(Input):
     """What is wanted of a kind, a dataset or a queue; with neither `running` nor `held`, nothing."""
 
-    running: int | None = Field(None, ge=0, description="At most so many tasks run at a time.")
+    running: int | None = Field(None, ge=0, lt=2**31, description="At most so many tasks run at a time.")
     held: bool = Field(False, description="No task is begun for now.")
     reason: str | None = Field(None, max_length=1000, description="Shown beside it.")
 

@@ -87,8 +87,8 @@ def _multipart(
 
 
 def blocks_of(request: Request, size: int = BLOCK) -> Iterator[bytes]:
-    """The body as it comes in, in blocks of `size` bytes. Raises MalformedBody when it breaks off: a server hands on what
-    came before as if that were all, and half a file must not pass for a whole one."""
+    """The body as it comes in, in blocks of `size` bytes. Raises MalformedBody when it breaks off: a
+    server hands on what came before as if that were all, and half a file must not pass for a whole one."""
     came = 0
     try:
         while block := request.stream.read(size):

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from waystation import __version__
 from waystation.access import LEAST, Need
-from waystation.errors import NotAllowed, TokenNeeded, WaystationError, WrongToken
+from waystation.errors import NotAllowed, TokenNeeded, TooManyRequests, WaystationError, WrongToken
 from waystation.web.addresses import COOKIE
 from waystation.web.examples import Example, example_of
 from waystation.web.operations import Answer, Operation
@@ -178,7 +178,7 @@ def _answers(answers: tuple[Answer, ...]) -> dict[str, Any]:
 
 def _all_errors(op: Operation) -> tuple[type[WaystationError], ...]:
     """Its own, and those of whoever must say who they are."""
-    return op.errors if op.needs is Need.NOTHING else (*op.errors, TokenNeeded, WrongToken, NotAllowed)
+    return op.errors if op.needs is Need.NOTHING else (*op.errors, TokenNeeded, WrongToken, NotAllowed, TooManyRequests)
 
 
 def _errors(errors: tuple[type[WaystationError], ...]) -> dict[str, Any]:

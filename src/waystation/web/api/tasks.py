@@ -16,7 +16,9 @@ from waystation.errors import (
     InvalidRequest,
     KindNotFound,
     MalformedBody,
+    QueueFull,
     TaskNotFound,
+    TooManyTasks,
     UnknownVerb,
 )
 from waystation.model import TaskFilter, Verb
@@ -71,7 +73,17 @@ def list_tasks() -> ResponseReturnValue:
     body=Submission,
     example={"kind": "generate", "params": {"rows": 1000}},
     headers={**KEY_HEADER, **ACTOR_HEADER},
-    errors=(KindNotFound, TaskNotFound, InvalidParams, IdempotencyKeyReused, AlreadyUnderWay, DuplicateFile, MalformedBody),
+    errors=(
+        KindNotFound,
+        TaskNotFound,
+        InvalidParams,
+        IdempotencyKeyReused,
+        AlreadyUnderWay,
+        DuplicateFile,
+        TooManyTasks,
+        QueueFull,
+        MalformedBody,
+    ),
     needs=Need.SUBMIT,
 )
 def submit() -> ResponseReturnValue:

@@ -26,7 +26,9 @@ from waystation.errors import (
     NoFile,
     NoRows,
     NotCsv,
+    QueueFull,
     TooLarge,
+    TooManyTasks,
     UnknownColumn,
 )
 from waystation.web import current, guards
@@ -59,6 +61,8 @@ room = Room("transfer", __name__)
         UnknownColumn,
         DuplicateFile,
         IdempotencyKeyReused,
+        TooManyTasks,
+        QueueFull,
         MalformedBody,
         TooLarge,
         DiskFull,
@@ -122,6 +126,8 @@ def upload() -> ResponseReturnValue:
         NoDateColumn,
         UnknownColumn,
         IdempotencyKeyReused,
+        TooManyTasks,
+        QueueFull,
         MalformedBody,
     ),
     needs=Need.SUBMIT,

@@ -36,6 +36,7 @@ def log_in() -> ResponseReturnValue:
     try:
         cookie = house.gate.log_in(request.form.get("token", "").strip(), seconds=seconds)
     except WrongToken as error:
+        current.crowds().wrong_token(request.remote_addr or "")
         return make_response(_form(error), error.status)
     response = redirect(_next(), 303)
     _set(response, cookie, int(seconds))

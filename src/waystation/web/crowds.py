@@ -1,0 +1,28 @@
+"""Too often: counted in each web process for itself."""
+
+from __future__ import annotations
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from waystation.errors import TooManyRequests
+
+WRONG_TOKENS = 60  # a minute from one address: so many are mistakes of a program, and guesses of nobody who could succeed
+
+
+class Crowds:
+    """Requests of each caller, and wrong tokens from each address."""
+
+    def __init__(self) -> None:
+        self._window = FixedWindowRateLimiter(MemoryStorage())
+
+    def request(self, caller: str, most: int) -> None:
+        """One more request of this caller. Raises TooManyRequests beyond `most` in a minute (0: there is no such limit)."""
+        if most and not self._window.hit(RateLimitItemPerMinute(most), "caller", caller):
+            raise TooManyRequests(f"{caller!r} has sent {most} requests within a minute (WAYSTATION_REQUESTS_PER_MINUTE).")
+
+    def wrong_token(self, address: str) -> None:
+        """One more wrong token from there. Raises TooManyRequests; right ones are not counted, and are always let in."""
+        if not self._window.hit(RateLimitItemPerMinute(WRONG_TOKENS), "wrong", address):
+            raise TooManyRequests(f"{WRONG_TOKENS} wrong tokens within a minute came from {address}.")
