@@ -241,9 +241,8 @@ class Control:
         run_at: it begins then, not before. after: it begins once that task has succeeded; while that one is failed it waits
         on, since a retry may come, and when that one is stopped, terminated or undone it is stopped, too.
         Raises KindNotFound, InvalidParams, what the kind's own check finds wrong, IdempotencyKeyReused and AlreadyUnderWay,
-        NotAllowed, DatasetNotFound for a dataset that is closed to the caller, and TaskNotFound or InvalidRequest for a task
-        that can't be waited for.
-        NotAllowed, TooManyTasks and QueueFull, and DatasetNotFound for a dataset that is closed to the caller.
+        NotAllowed, TooManyTasks, QueueFull, DatasetNotFound for a dataset that is closed to the caller, and TaskNotFound or
+        InvalidRequest for a task that can't be waited for.
         """
         known, model, clean, secrets = self.checked(kind, params)
         with self.database.transaction() as connection:
