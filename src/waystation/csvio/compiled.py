@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
 from typing import get_args
 
-from waystation.csvio import _encode, plain
+from waystation.csvio import _encode, binary, plain
 from waystation.csvio.column import objection
 from waystation.csvio.days import how_written
 from waystation.csvio.dialect import Dialect
@@ -22,7 +21,6 @@ from waystation.csvio.rejects import Reject, copy_rows, copy_text
 from waystation.csvio.types import TYPES
 from waystation.csvio.words import MONTHS, Phrase
 
-_FIRST_DAY, _MIDNIGHT = date(2000, 1, 1), datetime(2000, 1, 1)
 _PHRASES = tuple(Phrase[name].encode() for name in _encode.PHRASES)
 _MONTHS = tuple(month.encode() for month in MONTHS)
 _ORDERS = tuple(ORDERS)
@@ -64,7 +62,7 @@ def encode(
         lines=lines,
         reject_rows=rejects,
         zones={
-            plan.name: (_text(plan.type, zone[0]), _text(plan.type, zone[1]), zone[2])
+            plan.name: (binary.zone_text(plan.type, zone[0]), binary.zone_text(plan.type, zone[1]), zone[2])
             for plan, zone in zip(columns, zones, strict=True)
             if zone
         },
@@ -133,12 +131,3 @@ def _spliced(rejects: bytes, places: Sequence[int], rows: Sequence[Reject]) -> I
         yield copy_rows([row])
         at = place
     yield rejects[at:]
-
-
-def _text(kind: str, key: int) -> str:
-    """The text of a zone's end. Of a day the key is its number; of a time microseconds x 8 + the digits after the second."""
-    if kind == "date":
-        return (_FIRST_DAY + timedelta(days=key)).isoformat()
-    micros, places = key >> 3, key & 7
-    made = (_MIDNIGHT + timedelta(microseconds=micros)).isoformat(" ", "microseconds")
-    return made[: -6 + places] if places not in (0, 6) else made if places else made[:-7]
