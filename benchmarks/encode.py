@@ -22,25 +22,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from waystation.csvio import encode as chosen
-from waystation.csvio import people, plain
+from waystation.csvio import people
 from waystation.csvio.chunks import read_chunk
 from waystation.csvio.dialect import Dialect
+from waystation.csvio.encode import available
 from waystation.csvio.encoded import ColumnPlan, Encode
 
 KINDS = {"name": "text", "age": "bigint", "phone": "text", "email": "text", "address": "text", "record_date": "date"}
 PLANS = [ColumnPlan(at, name, kind) for at, (name, kind) in enumerate(KINDS.items())]
 CHUNK = 50_000  # rows
 SORTS = {"clean": 0.0, "quote-heavy": 0.0, "0.1 % bad": 0.001, "1 % bad": 0.01, "10 % bad": 0.1, "100 % bad": 1.0}
-
-
-def encoders() -> dict[str, Encode]:
-    """Those that this installation has."""
-    if chosen.ENCODER == "plain":
-        return {"plain": plain.encode}
-    from waystation.csvio import compiled
-
-    return {"compiled": compiled.encode, "plain": plain.encode}
 
 
 def chunks(sort: str, rows: int) -> Iterator[bytes]:
@@ -90,7 +81,7 @@ def measure_memory(name: str, path: Path) -> tuple[int, int]:
         while chunk := read_chunk(source, start, Dialect(), target_bytes=CHUNK * 100):
             if start == 0:
                 found = [peak()]
-            encoders()[name](chunk.data, Dialect(), PLANS, width=6, batch=1, first_record=1, first_line=1)
+            available()[name](chunk.data, Dialect(), PLANS, width=6, batch=1, first_record=1, first_line=1)
             found.append(peak())
             start = chunk.end
     return found[1] - found[0], found[-1] - found[0]
@@ -112,13 +103,13 @@ def main() -> None:
     if given.memory:
         print(json.dumps(measure_memory(given.memory[0], Path(given.memory[1]))))
         return
-    names = list(encoders())
+    names = list(available())
     print(f"{'rows a second':<14}" + "".join(f"{name:>12}" for name in names) + f"{'ratio':>8}{'MB/s':>8}", flush=True)
     for sort in SORTS:
         data = list(chunks(sort, given.rows))
         times: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(given.rounds):
-            for name, encode in encoders().items():
+            for name, encode in available().items():
                 times[name].append(seconds(encode, data))
         found = {name: statistics.median(spent) for name, spent in times.items()}
         ratio = statistics.median(a / b for a, b in zip(times[names[-1]], times[names[0]], strict=True))

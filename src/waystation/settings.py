@@ -110,6 +110,11 @@ class Settings(BaseModel):
     grace: float = Field(5.0, gt=0, description="Seconds that open requests get when the web server ends.")
     pulse: Path | None = Field(None, description="File that a worker touches at each sign of life, for `waystation.health`.")
     drain: float = Field(20.0, gt=0, description="Seconds a worker that was asked to end waits for its running steps.")
+    encoder: str = Field(
+        "auto",
+        pattern="^(auto|compiled|arrow|plain)$",
+        description="What reads CSV; `auto` takes the first of compiled, arrow (pip install 'waystation[arrow]') and plain.",
+    )
     chunk_rows: int = Field(200_000, ge=1, description="Rows that one step of an import or export has at most.")
     retention_days: float = Field(30.0, gt=0, description="Days that results, rejects and uploads of ended tasks are kept.")
     pool: int = Field(8, ge=1, description="Database connections of one web process.")

@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
+
 from waystation import logs
 from waystation.control import Control
+from waystation.csvio.encode import ENCODER
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.worker import Supervisor
+from waystation.errors import WrongSetting
 from waystation.gate import Gate
 from waystation.kinds.command import kinds_of
 from waystation.local import Lodging, lodge
@@ -22,6 +26,7 @@ from waystation.storage.db import Database
 from waystation.storage.files import Files, files_of
 from waystation.storage.migrate import migrate
 
+log = structlog.get_logger("waystation.worker")
 BUILT_IN = ("waystation.kinds.import_csv", "waystation.kinds.export_csv", "waystation.kinds.generate_csv")
 
 
@@ -58,8 +63,13 @@ class House:
 def open_house(settings: Settings, *, migrating: bool = True) -> House:
     """Wire one process: start or join the private servers where no URL is set, bring the database up to date.
 
-    Raises NoLocalServer, WrongKind, SchemaTooNew, DatabaseUnavailable, StorageUnavailable.
+    Raises WrongSetting, NoLocalServer, WrongKind, SchemaTooNew, DatabaseUnavailable, StorageUnavailable.
     """
+    if settings.encoder not in ("auto", ENCODER):
+        raise WrongSetting(
+            f"WAYSTATION_ENCODER asks for {settings.encoder}, which is not installed.",
+            remedy="Install it (docs/deploy.md says how), or leave the variable out: then the best one that is there serves.",
+        )
     registry = Registry.load([*BUILT_IN, *settings.kinds])
     registry.add_all(kinds_of(settings.programs))
     lodging: Lodging | None = None
@@ -115,4 +125,5 @@ def run_worker(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     with open_house(settings) as house:
         named = settings.model_copy(update={"database_url": house.database_url, "redis_url": house.redis_url})
         house.database.close()
+        log.info("the worker is about to start", csv=ENCODER)
         return Supervisor(named, name=worker_name(), built_in=BUILT_IN).run(ready)

@@ -1,7 +1,8 @@
 """One chunk of CSV to rows for `COPY … FROM STDIN`, and the rejects with their places and reasons.
 
-There are two encoders, alike in all but their speed and the format of their rows: the compiled one, and the plain one for where
-it was not built. The variable WAYSTATION_ENCODER=plain chooses the plain one.
+There are three encoders, alike in all but their speed and the format of their rows: the compiled one; for where it was not
+built one of loops that numpy and pyarrow run (the extra `arrow`); and for where those are not installed either the plain one.
+The setting WAYSTATION_ENCODER names the one to take; otherwise the first of them that is there serves.
 """
 
 from __future__ import annotations
@@ -15,23 +16,46 @@ from waystation.csvio.encoded import ColumnPlan, Encode, Encoded
 from waystation.csvio.formats import ValueFormat
 from waystation.csvio.reading import Ragged
 
-__all__ = ["ENCODER", "ColumnPlan", "Encoded", "Ragged", "ValueFormat", "encode", "last_end"]
+__all__ = ["ENCODER", "ColumnPlan", "Encoded", "Ragged", "ValueFormat", "available", "encode", "last_end"]
 
 LastEnd = Callable[[bytes, Dialect], int]
+_ORDER = ("compiled", "arrow", "plain")  # the fastest first
+
+
+def _load(name: str) -> tuple[Encode, LastEnd] | None:
+    """An encoder, and what cuts chunks with it; None where it is not installed."""
+    try:
+        if name == "compiled":
+            from waystation.csvio import compiled
+
+            return compiled.encode, compiled.last_end
+        if name == "arrow":
+            from waystation.csvio.arrow import encode as loops
+
+            return loops.encode, cuts.last_end
+    except ImportError:  # without a compiler there is none, and the extra is optional
+        return None
+    return plain.encode, cuts.last_end
+
+
+def _wanted() -> tuple[str, ...]:
+    asked = os.environ.get("WAYSTATION_ENCODER")
+    return (asked, "plain") if asked in _ORDER[:-1] else ("plain",) if asked == "plain" else _ORDER
 
 
 def _choose() -> tuple[str, Encode, LastEnd]:
-    if os.environ.get("WAYSTATION_ENCODER") != "plain":
-        try:
-            from waystation.csvio import compiled
-        except ImportError:  # it is optional: an installation without a compiler has none
-            pass
-        else:
-            return "compiled", compiled.encode, compiled.last_end
-    return "plain", plain.encode, cuts.last_end
+    for name in _wanted():
+        if found := _load(name):
+            return name, *found
+    raise AssertionError("the plain encoder is always there")
 
 
-ENCODER, _encode, last_end = _choose()  # "compiled" or "plain": which one serves; what cuts chunks is chosen with it
+def available() -> dict[str, Encode]:
+    """The encoders that are installed and not excluded by WAYSTATION_ENCODER, the fastest first."""
+    return {name: found[0] for name in _wanted() if (found := _load(name))}
+
+
+ENCODER, _encode, last_end = _choose()  # which one serves, by its name; what cuts chunks is chosen with it
 
 
 def encode(

@@ -1,4 +1,4 @@
-"""Spoilt files through both encoders for so many seconds: `python -m tests.unit.csvio.fuzz SECONDS [SEED]`.
+"""Spoilt files through all encoders for so many seconds: `python -m tests.unit.csvio.fuzz SECONDS [SEED]`.
 
 `make sanitize` runs this on a build that watches its memory. It begins with the files in nasty/ and with hard cells, cuts,
 doubles, swaps and replaces pieces of them, reads each as columns of random types, and ends with 1 at the first difference.

@@ -11,27 +11,23 @@ from uuid import UUID
 
 import pytest
 
-from waystation.csvio import encode as chosen
 from waystation.csvio import plain
+from waystation.csvio.encode import available
 from waystation.csvio.encoded import ColumnPlan, Encode, Encoded
 
 _ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 Rows = list[list[str | None]]
 
-if chosen.ENCODER == "compiled":
-    from waystation.csvio import compiled
-
-    ENCODERS: dict[str, Encode] = {"plain": plain.encode, "compiled": compiled.encode}
-else:
-    ENCODERS = {"plain": plain.encode}
-
+ENCODERS: dict[str, Encode] = available()
 needs_compiled = pytest.mark.skipif("compiled" not in ENCODERS, reason="the compiled encoder was not built, or is not wanted")
+needs_arrow = pytest.mark.skipif("arrow" not in ENCODERS, reason="numpy and pyarrow are not installed, or not wanted")
 each_encoder = pytest.mark.parametrize(
     "encode",
     [
         pytest.param(plain.encode, id="plain"),
         pytest.param(ENCODERS.get("compiled"), id="compiled", marks=needs_compiled),
+        pytest.param(ENCODERS.get("arrow"), id="arrow", marks=needs_arrow),
     ],
 )
 

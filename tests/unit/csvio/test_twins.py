@@ -1,4 +1,4 @@
-"""The compiled encoder makes of any bytes what the plain one makes, and PostgreSQL reads the same rows from both."""
+"""The fast encoders make of any bytes what the plain one makes, and PostgreSQL reads the same rows from all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.unit.csvio.dialects import dialects
 from tests.unit.csvio.examples import ASKED, ran, some
-from tests.unit.csvio.rows import ENCODERS, needs_compiled
+from tests.unit.csvio.rows import ENCODERS, needs_arrow, needs_compiled
 from tests.unit.csvio.twins import CHECKS, ELSEWHERE, FORMATS, HARD, compare
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan
@@ -25,7 +25,8 @@ from waystation.csvio.reading import Ragged
 from waystation.csvio.types import TYPES
 from waystation.local import Servers
 
-pytestmark = needs_compiled
+FAST = [name for name in ENCODERS if name != "plain"]
+pytestmark = pytest.mark.skipif(not FAST, reason="no encoder but the plain one is installed, or wanted")
 COMMA = Dialect()
 
 words = [cell.encode() for cells in (*HARD.values(), ELSEWHERE) for cell in cells]
@@ -66,14 +67,14 @@ def plans(draw: st.DrawFn) -> tuple[list[ColumnPlan], int]:
 @example(data=b"\xf0\\\x9f\x98\x80" + b"x" * 300, dialect=Dialect(escape="\\"), planned=([], 1), first=1, ragged="reject")
 @example(data=b'a,"b"c,"d\n\xff', dialect=COMMA, planned=([], 3), first=1, ragged="reject")
 def test_any_bytes(data: bytes, dialect: Dialect, planned: tuple[list[ColumnPlan], int], first: int, ragged: Ragged) -> None:
-    ran("any bytes through both encoders")
+    ran("any bytes through all encoders")
     compare(data, dialect, planned[0], planned[1], first=first, ragged=ragged)
 
 
 @some(250)
 @given(data=st.data(), ends=st.sampled_from(["\n", "\r\n", "\r"]), every=st.booleans())
 def test_tables_of_hard_cells(data: st.DataObject, ends: str, every: bool) -> None:
-    ran("tables of hard cells through both encoders")
+    ran("tables of hard cells through all encoders")
     kinds = data.draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=5))
     form = data.draw(st.sampled_from(FORMATS))
     numbers = st.from_regex(r"-?[0-9]{0,25}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
@@ -116,7 +117,7 @@ def test_each_hard_cell_of_each_type(kind: str) -> None:
 @some(150)
 @given(number=st.floats(allow_nan=False), digits=st.integers(1, 30))
 def test_doubles_are_rounded_as_python_rounds_them(number: float, digits: int) -> None:
-    ran("doubles through both encoders")
+    ran("doubles through all encoders")
     plan = [ColumnPlan(0, "v", "double")]
     compare(f"{number!r}\n{number:.{digits}e}\n{number:.{digits}g}\n".encode(), COMMA, plan, 1)
 
@@ -156,28 +157,36 @@ def test_postgresql_reads_the_same_rows_from_both(servers: Servers) -> None:
             ) as copy:
                 copy.write(made.data)
             counts.append(made.rows_good)
-        differing = "SELECT p, c FROM plain p FULL JOIN compiled c USING (_row) WHERE p::text IS DISTINCT FROM c::text"
-        assert connection.execute(differing.encode()).fetchall() == []
-        assert connection.execute(b"SELECT count(*) FROM compiled").fetchone() == (counts[0],)
-        assert counts[0] == counts[1] > longest
+        for name in FAST:
+            differing = f"SELECT p, c FROM plain p FULL JOIN {name} c USING (_row) WHERE p::text IS DISTINCT FROM c::text"
+            assert connection.execute(differing.encode()).fetchall() == []
+            assert connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone() == (counts[0],)
+        assert set(counts) == {counts[0]}
+        assert counts[0] > longest
 
 
-def test_a_type_that_is_not_compiled_yet_is_left_to_the_plain_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", FAST)
+def test_a_type_of_later_days_is_left_to_the_plain_encoder(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TYPES, "later", TYPES["bigint"])
     plan = [ColumnPlan(0, "v", "later")]
-    made = ENCODERS["compiled"](b"1\nx\n", COMMA, plan, width=1, batch=1, first_record=1, first_line=1)
+    made = ENCODERS[name](b"1\nx\n", COMMA, plan, width=1, batch=1, first_record=1, first_line=1)
     assert (made.binary, made.rows_good, made.rows_bad) == (False, 1, 1)
 
 
-def test_a_wrong_call_is_refused() -> None:
-    encode = ENCODERS["compiled"]
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_column_that_no_record_has_is_refused(name: str) -> None:
     with pytest.raises(IndexError):
-        encode(b"1\n", COMMA, [ColumnPlan(1, "v", "text")], width=1, batch=1, first_record=1, first_line=1)
+        ENCODERS[name](b"1\n", COMMA, [ColumnPlan(1, "v", "text")], width=1, batch=1, first_record=1, first_line=1)
+
+
+@needs_compiled
+def test_a_wrong_dialect_is_refused() -> None:
     with pytest.raises(ValueError, match="dialect"):
-        encode(b"1\n", Dialect(delimiter='"'), [], width=1, batch=1, first_record=1, first_line=1)
+        ENCODERS["compiled"](b"1\n", Dialect(delimiter='"'), [], width=1, batch=1, first_record=1, first_line=1)
 
 
-def test_other_threads_run_during_the_pass() -> None:
+@pytest.mark.parametrize("name", FAST)
+def test_other_threads_run_during_the_pass(name: str) -> None:
     chunk = b"1,2020-01-01,abc\n" * 2_000_000
     plan = [ColumnPlan(0, "a", "bigint"), ColumnPlan(1, "b", "date"), ColumnPlan(2, "c", "text")]
     began, ended = threading.Event(), threading.Event()
@@ -195,7 +204,7 @@ def test_other_threads_run_during_the_pass() -> None:
     try:
         began.wait()
         before = len(seen)
-        ENCODERS["compiled"](chunk, COMMA, plan, width=3, batch=1, first_record=1, first_line=1)
+        ENCODERS[name](chunk, COMMA, plan, width=3, batch=1, first_record=1, first_line=1)
         assert len(seen) > before + 10_000  # held all the time, the lock would have let next to nothing through
     finally:
         ended.set()
@@ -215,9 +224,15 @@ def test_a_comma_as_decimal_sign_changes_nothing() -> None:
         locale.setlocale(locale.LC_NUMERIC, before)
 
 
-@pytest.mark.parametrize(("wanted", "which"), [("plain", "plain"), ("", "compiled")])
-def test_the_plain_encoder_can_be_asked_for(wanted: str, which: str) -> None:
-    code = "from waystation.csvio.encode import ENCODER; print(ENCODER)"
+@needs_compiled
+@needs_arrow
+@pytest.mark.parametrize(
+    ("wanted", "which"), [("plain", "plain"), ("arrow", "arrow"), ("compiled", "compiled"), ("", "compiled")]
+)
+def test_an_encoder_can_be_asked_for(wanted: str, which: str) -> None:
+    code = "from waystation.csvio.encode import ENCODER, available; print(ENCODER, *available())"
     environ = {**os.environ, "WAYSTATION_ENCODER": wanted}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [which]
+    chosen, *found = done.stdout.split()
+    assert chosen == which == found[0]
+    assert found[-1] == "plain"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from waystation.csvio import binary
@@ -37,8 +38,9 @@ class Column:
 
     def some(self, which: Bools) -> Column:
         """That of some rows."""
-        parts = (self.fixed, self.ids, self.length, self.keys)
-        return Column(self.bad[which], self.null[which], *(None if part is None else part[which] for part in parts))
+        fixed = None if self.fixed is None else self.fixed[which]
+        ids, length, keys = (None if part is None else part[which] for part in (self.ids, self.length, self.keys))
+        return Column(self.bad[which], self.null[which], fixed, ids, length, keys)
 
 
 class Pool:
@@ -54,10 +56,10 @@ class Pool:
         self._count += len(more)
         return self._count - len(more)
 
-    def take(self, ids: Ints) -> pa.BinaryArray:
+    def take(self, ids: Ints | npt.NDArray[np.int32]) -> pa.BinaryArray:
         """The values with these numbers."""
         whole = self._arrays[0] if len(self._arrays) == 1 else pa.concat_arrays(self._arrays)
-        return whole.take(pa.array(ids.astype(np.int32)))
+        return whole.take(pa.array(ids.astype(np.int32, copy=False)))
 
 
 def check(plan: ColumnPlan, cells: Cells, ids: Ints, pool: Pool) -> Column:

@@ -16,7 +16,7 @@ from waystation.csvio.arrow.columns import TYPES, Column, Pool, absent, check
 from waystation.csvio.arrow.rows import join
 from waystation.csvio.arrow.split import Split, split
 from waystation.csvio.dialect import Dialect
-from waystation.csvio.encoded import ColumnPlan, Encoded
+from waystation.csvio.encoded import ColumnPlan, Encoded, Zone
 from waystation.csvio.reading import Ragged
 from waystation.csvio.rejects import copy_rows
 
@@ -42,7 +42,7 @@ def encode(
         )
     found = split(chunk, dialect, width, ragged)
     rows = np.flatnonzero(~found.bad)
-    pool = Pool(found.pool, found.nothing)
+    pool = Pool(found.pool, 2 * found.within)
     made = [_column(plan, found, rows, width, pool) for plan in columns]
     wrong = np.zeros(len(rows), np.bool_)
     for column in made:
@@ -89,9 +89,10 @@ def _rejects(
     return copy_rows(plain.refuse(records, dialect, columns, width=width, places=places, ragged=ragged))
 
 
-def _zones(columns: Sequence[ColumnPlan], made: Sequence[Column]) -> dict[str, tuple[str, str]]:
+def _zones(columns: Sequence[ColumnPlan], made: Sequence[Column]) -> dict[str, Zone]:
     zones = {}
     for plan, column in zip(columns, made, strict=True):
         if column.keys is not None and len(keys := column.keys[~column.null]):
-            zones[plan.name] = (binary.zone_text(plan.type, int(keys.min())), binary.zone_text(plan.type, int(keys.max())))
+            least, greatest = (binary.zone_text(plan.type, int(key)) for key in (keys.min(), keys.max()))
+            zones[plan.name] = (least, greatest, len(keys))
     return zones

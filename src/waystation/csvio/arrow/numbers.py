@@ -52,4 +52,5 @@ def plainly(cells: Cells, form: ValueFormat) -> Cells:
 
 
 def _bools(made: pa.BooleanArray) -> Bools:
-    return made.to_numpy(zero_copy_only=False)
+    found: Bools = made.to_numpy(zero_copy_only=False)
+    return found

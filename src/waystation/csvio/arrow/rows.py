@@ -1,4 +1,4 @@
-"""Rows of COPY's binary format out of columns: what stands between two texts is made for all rows at once, then all is joined."""
+"""Rows of COPY's binary format out of columns: what stands between two texts is made for all at once, then joined."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 
 from waystation.csvio.arrow.cells import Bools, Bytes, Ints, binary, bytes_of
 from waystation.csvio.arrow.columns import Column, Pool
@@ -30,14 +31,14 @@ class _Stretch:
         self.width += part.shape[1]
 
     def made(self, rows: int) -> tuple[Bytes, Ints]:
-        """The bytes row after row, and how many each row has."""
+        """The bytes row after row, and where those of each row begin and end."""
         whole = np.concatenate(self.parts, axis=1)
         if not self.kept:
-            return whole.ravel(), np.full(rows, self.width)
+            return whole.ravel(), np.arange(rows + 1) * self.width
         kept = np.ones(whole.shape, np.bool_)
         for low, high, some in self.kept:
             kept[:, low:high] = some[:, None]
-        return whole[kept], kept.sum(axis=1)
+        return whole[kept], np.append(0, np.cumsum(kept.sum(axis=1)))
 
 
 def join(columns: Sequence[Column], pool: Pool, batch: int, records: Ints) -> bytes:
@@ -59,14 +60,16 @@ def join(columns: Sequence[Column], pool: Pool, batch: int, records: Ints) -> by
         order += [_numbered(stretch, rows, pool), np.where(column.null, pool.nothing, column.ids)]
         stretch = _Stretch()
     if not order:
-        body: object = stretch.made(rows)[0]
+        body = pa.py_buffer(stretch.made(rows)[0])
     else:
         if stretch.parts:
             order.append(_numbered(stretch, rows, pool))
-        body = bytes_of(pool.take(np.stack(order, axis=1).ravel()))
+        ids = np.empty((rows, len(order)), np.int32)
+        for at, numbers in enumerate(order):
+            ids[:, at] = numbers
+        body = bytes_of(pool.take(ids.ravel()))
     return b"".join((HEAD, body, TAIL))
 
 
 def _numbered(stretch: _Stretch, rows: int, pool: Pool) -> Ints:
-    found, sizes = stretch.made(rows)
-    return pool.add(binary(found, np.append(0, np.cumsum(sizes)))) + np.arange(rows)
+    return pool.add(binary(*stretch.made(rows))) + np.arange(rows)

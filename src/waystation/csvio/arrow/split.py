@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,10 +17,11 @@ from waystation.csvio.reading import Ragged
 
 @dataclass(slots=True)
 class Split:
-    """The records without blank lines: `begin` to `end` in the chunk, `first` field and how many (`count`), and the wrong ones.
+    """The records without blank lines: `begin` to `end` in the chunk, `first` field and how many (`count`), and the `bad` ones.
 
-    `fields` are all of the chunk, without their quotes; `ids` says which value of `pool` each of them is. `nothing` is the
-    number of an empty value.
+    A field, without its quotes, goes from `starts` to `stops` in the memory, of which `pool` has the same as values. The first
+    `within` of them are those of the chunk; the next one is empty; then come the fields that are not in the chunk as they are:
+    those with doubled quotes, whose numbers `moved` changes (None if there are none), and those of odd records.
     """
 
     begin: Ints
@@ -27,10 +29,12 @@ class Split:
     first: Ints
     count: Ints
     bad: Bools
-    fields: Cells
-    ids: Ints
+    starts: Ints
+    stops: Ints
+    within: int
+    moved: Ints | None
+    memory: bytes
     pool: pa.BinaryArray
-    nothing: int
     line_ends: Ints
     lines: int
 
@@ -38,13 +42,17 @@ class Split:
         """The cells of a column in these records, and their numbers in the pool; of records that are too short empty ones."""
         numbers = self.first[rows] + position
         short = self.count[rows] <= position
-        if not short.any():
-            return self.fields.some(numbers), self.ids[numbers]
-        numbers[short] = 0
-        found, ids = self.fields.some(numbers), self.ids[numbers]
-        found.length[short] = 0
-        ids[short] = self.nothing
-        return found, ids
+        if short.any():
+            numbers[short] = self.within
+        if self.moved is not None:
+            numbers = self.moved[numbers]
+        start = self.starts[numbers]
+        cells = Cells(np.frombuffer(self.memory, np.uint8), start + PAD, self.stops[numbers] - start)
+        return cells, self.ids(numbers)
+
+    def ids(self, numbers: Ints) -> Ints:
+        """The numbers of fields in the pool, where another value lies between each two of the chunk."""
+        return numbers + np.minimum(numbers, self.within)
 
     def line(self, records: Ints) -> Ints:
         """How many line ends stand before these records."""
@@ -55,45 +63,50 @@ def split(chunk: bytes, dialect: Dialect, width: int, ragged: Ragged) -> Split:
     """Split a chunk in UTF-8 in which there is no escape."""
     data = np.frombuffer(chunk, np.uint8)
     found = marks(chunk, dialect)
-    delimiter = ord(dialect.delimiter)
+    parting = np.flatnonzero(found.outside)
+    ends, codes = found.at[parting], found.code[parting]
+    if len(chunk) and not (len(ends) and ends[-1] == len(chunk) - 1 and codes[-1] != ord(dialect.delimiter)):
+        parting, ends, codes = np.append(parting, len(found.at)), np.append(ends, len(chunk)), np.append(codes, np.uint8(CR))
+    starts = np.zeros(len(ends), np.int64)
+    starts[1:] = ends[:-1] + 1
+    stops = ends.copy()
+    if b"\r" in chunk:
+        stops -= (codes == LF) & (data[ends - 1] == CR) & (ends > starts)
 
-    ends, codes = found.at[found.outside], found.code[found.outside]
-    last = codes != delimiter  # whether it is the last field of its record
-    if len(chunk) and not (len(last) and last[-1] and ends[-1] == len(chunk) - 1):
-        ends, codes, last = np.append(ends, len(chunk)), np.append(codes, CR), np.append(last, True)
-    starts = np.append(0, ends[:-1] + 1) if len(ends) else ends
-    stops = ends - ((codes == LF) & (data[ends - 1] == CR) & (ends > starts)) if b"\r" in chunk else ends
-
-    final = np.flatnonzero(last)
-    first = np.append(0, final[:-1] + 1) if len(final) else final
+    final = np.flatnonzero(codes != ord(dialect.delimiter))  # the last field of each record
+    first = np.append(0, final[:-1] + 1)[: len(final)]
     count = final - first + 1
-    full = (count > 1) | (stops[final] > starts[final])
-    first, final, count = first[full], final[full], count[full]
+    full = (count > 1) | (stops[final] > starts[first])
+    if not full.all():
+        first, final, count = first[full], final[full], count[full]
     begin, end = starts[first], np.minimum(ends[final] + 1, len(chunk))
     bad = _undecodable(chunk, data, begin, end)
 
-    starts, stops, doubled = _unquoted(data, dialect, found, starts, stops)
-    memory, pool, extras = _pool(
-        chunk, starts, stops, doubled, [odd.fields for odd in found.odd if odd.fields is not None], dialect.quote
-    )
-    ids = np.arange(len(starts)) * 2
-    start, length = starts + PAD, stops - starts
-    ids[doubled], start[doubled], length[doubled] = (more[1 : len(doubled) + 1] for more in extras)
-    taken = len(doubled) + 1
+    within = len(starts)
+    doubled = _unquote(data, dialect, found, parting, starts, stops)
+    extras = _extras(chunk, starts, stops, doubled, found, dialect.quote)
+    memory = padded([chunk, bytes_of(extras)])
+    places = offsets_of(extras)
+    places = places - places[0] + len(chunk)
+    pool = binary(memory, _interleaved(starts, stops, places) + PAD)
+    starts, stops = np.append(starts, places[:-1]), np.append(stops, places[1:])
+    moved = None
+    if len(doubled):
+        moved = np.arange(len(starts))
+        moved[doubled] = np.arange(within + 1, within + 1 + len(doubled))
+    taken = within + 1 + len(doubled)
     for odd in found.odd:
         record = np.searchsorted(begin, odd.start)
         if odd.fields is None:
             bad[record] = True
             continue
-        first[record], count[record] = len(starts) + taken, len(odd.fields)
+        first[record], count[record] = taken, len(odd.fields)
         taken += len(odd.fields)
-    ids, start, length = (np.append(own, more) for own, more in zip((ids, start, length), extras, strict=True))
-    fields = Cells(np.frombuffer(memory, np.uint8), start, length)
 
-    bad |= _misfit(length, first, count, width, ragged)
+    bad |= _misfit(starts, stops, first, count, width, ragged)
     line_ends = found.at[(found.code == LF) | (found.code == CR)]
     lines = len(line_ends) + (len(chunk) > 0 and chunk[-1] not in (LF, CR))
-    return Split(begin, end, first, count, bad, fields, ids, pool, 2 * len(starts), line_ends, lines)
+    return Split(begin, end, first, count, bad, starts, stops, within, moved, memory, pool, line_ends, lines)
 
 
 def _undecodable(chunk: bytes, data: Bytes, begin: Ints, end: Ints) -> Bools:
@@ -114,56 +127,51 @@ def _undecodable(chunk: bytes, data: Bytes, begin: Ints, end: Ints) -> Bools:
     return bad
 
 
-def _unquoted(data: Bytes, dialect: Dialect, found: Marks, starts: Ints, stops: Ints) -> tuple[Ints, Ints, Ints]:
-    """Where the fields begin and end within their quotes, and the numbers of those that have doubled quotes in them."""
-    none = np.zeros(0, np.int64)
-    if dialect.quote is None:
-        return starts, stops, none
-    quotes = found.code == ord(dialect.quote)
-    total = np.count_nonzero(quotes)
-    if not total:
-        return starts, stops, none
-    quoted = (stops - starts > 1) & (data[np.minimum(starts, len(data) - 1)] == ord(dialect.quote))
-    doubled = none
-    if total != 2 * np.count_nonzero(quoted):
-        before = np.append(np.cumsum(quotes)[found.outside], total)[: len(starts)]
-        doubled = np.flatnonzero(quoted & (np.diff(before, prepend=0) > 2))
-    return starts + quoted, stops - quoted, doubled
+def _unquote(data: Bytes, dialect: Dialect, found: Marks, parting: Ints, starts: Ints, stops: Ints) -> Ints:
+    """Let fields begin and end within their quotes (in place); the numbers of those that have doubled quotes in them."""
+    some: Ints = np.flatnonzero(np.diff(parting, prepend=-1) > 1)  # those with marks in them
+    if dialect.quote is None or not len(some):
+        return some[:0]
+    quote = ord(dialect.quote)
+    some = some[(stops[some] - starts[some] > 1) & (data[starts[some]] == quote)]
+    starts[some] += 1
+    stops[some] -= 1
+    quotes = found.code == quote
+    if np.count_nonzero(quotes) == 2 * len(some):
+        return some[:0]
+    before = np.append(0, np.cumsum(quotes))
+    inside = before[parting[some]] - before[np.where(some > 0, parting[some - 1], 0)]
+    many: Ints = some[inside > 2]
+    return many
 
 
-Places = tuple[Ints, Ints, Ints]  # numbers in the pool, beginnings and lengths in memory
-
-
-def _pool(
-    chunk: bytes, starts: Ints, stops: Ints, doubled: Ints, odd: list[list[bytes]], quote: str | None
-) -> tuple[bytes, pa.BinaryArray, Places]:
-    """The memory of all fields, the same as values of Arrow's, and the places of those that are not in the chunk as they are.
-
-    The first of these is empty; then come those with doubled quotes, then the fields of odd records.
-    """
+def _extras(chunk: bytes, starts: Ints, stops: Ints, doubled: Ints, found: Marks, quote: str | None) -> pa.BinaryArray:
+    """An empty value, those of fields with doubled quotes, and the fields of odd records."""
     more = [pa.array([b""], pa.binary())]
     if len(doubled):
-        places = np.stack((starts[doubled], stops[doubled]), axis=1).ravel()
+        places = _interleaved(starts[doubled], stops[doubled], np.zeros(0, np.int64))
         values = binary(chunk, places).take(pa.array(np.arange(0, len(places), 2)))
+        assert quote is not None
         more.append(pc.replace_substring(values, 2 * quote, quote))
-    if odd:
-        more.append(pa.array([field for fields in odd for field in fields], pa.binary()))
-    extras = pa.concat_arrays(more)
-    ends = offsets_of(extras)
-    ends = ends - ends[0] + PAD + len(chunk)
-    memory = padded([chunk, bytes_of(extras)])
-    # Between two fields, and between the chunk and what follows it, lie values that nobody asks for.
-    offsets = np.concatenate((np.stack((starts, stops), axis=1).ravel() + PAD, ends))
-    ids = 2 * len(starts) + np.arange(len(extras))
-    return memory, binary(memory, offsets), (ids, ends[:-1], np.diff(ends))
+    if found.odd:
+        more.append(pa.array([field for odd in found.odd for field in odd.fields or ()], pa.binary()))
+    return pa.concat_arrays(more)
 
 
-def _misfit(length: Ints, first: Ints, count: Ints, width: int, ragged: Ragged) -> Bools:
+def _interleaved(starts: Ints, stops: Ints, more: Ints) -> npt.NDArray[np.int32]:
+    """The beginning and the end of each in turns: between two values that are wanted lies one that is not."""
+    count = 2 * len(starts)
+    made = np.empty(count + len(more), np.int32)
+    made[:count:2], made[1:count:2], made[count:] = starts, stops, more
+    return made
+
+
+def _misfit(starts: Ints, stops: Ints, first: Ints, count: Ints, width: int, ragged: Ragged) -> Bools:
     """The records with more or fewer fields than they may have."""
-    bad = count != width
+    bad: Bools = count != width
     if ragged == "reject" or not bad.any():
         return bad
-    full = np.append(0, np.cumsum(length > 0))
+    full = np.append(0, np.cumsum(stops > starts))
     long = count > width
     bad[long] = full[(first + count)[long]] > full[first[long] + width]
     if ragged == "fill":

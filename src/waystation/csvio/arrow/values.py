@@ -25,13 +25,13 @@ _UUID = [at for at in range(36) if at not in (8, 13, 18, 23)]
 
 def digits(cells: Cells, most: int) -> tuple[Bools, Ints]:
     """Runs of one digit to `most` (18 at the most), and their numbers."""
-    if not len(cells):
-        return np.zeros(0, np.bool_), np.zeros(0, np.int64)
-    width = max(1, min(int(cells.length.max()), most))
-    found = cells.right(width) - np.uint8(_ZERO)  # of what is no digit more than nine
-    found[np.arange(width) < (width - cells.length)[:, None]] = 0
-    fits = (cells.length > 0) & (cells.length <= width) & (found.max(axis=1) <= 9)
-    return fits, found.astype(np.int64) @ POWERS[width - 1 :: -1]
+    width = max(1, min(int(cells.length.max(initial=0)), most))
+    found, worst = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.uint8)
+    for left, column in zip(range(width, 0, -1), cells.right(width), strict=True):
+        digit = (column - np.uint8(_ZERO)) * (cells.length >= left)  # of what is no digit more than nine
+        np.maximum(worst, digit, out=worst)
+        found = found * 10 + digit if left < width else digit.astype(np.int64)
+    return (cells.length > 0) & (cells.length <= width) & (worst <= 9), found
 
 
 def _signed(cells: Cells) -> tuple[Bools, Cells]:
@@ -48,13 +48,13 @@ def whole(cells: Cells) -> tuple[Bools, Ints]:
 
 
 def decimal(cells: Cells) -> tuple[Bools, Bools, Ints, Ints, Ints]:
-    """Numbers of up to 16 digits before and after the point: whether it is one and negative, those digits, how many after it."""
+    """Numbers of up to 16 digits before and after the point: if it is one, if negative, those digits, how many after it."""
     minus, body = _signed(cells)
     width = max(1, min(int(body.length.max(initial=0)), 33))
-    points = body.right(width) == _POINT
-    points &= np.arange(width) >= (width - body.length)[:, None]
-    parted = points.any(axis=1)
-    point = np.where(parted, points.argmax(axis=1) + body.length - width, body.length)
+    point = body.length
+    for left, column in zip(range(1, width + 1), body.right(width)[::-1], strict=True):  # the last one looked at is the first
+        point = np.where((column == _POINT) & (body.length >= left), body.length - left, point)
+    parted = point < body.length
     wholes = Cells(body.data, body.start, point)
     scale = np.where(parted, body.length - point - 1, 0)
     fits, before = digits(wholes, 16)
@@ -71,11 +71,11 @@ def decimal(cells: Cells) -> tuple[Bools, Bools, Ints, Ints, Ints]:
 def date(cells: Cells, order: DateOrder) -> tuple[Bools, Ints]:
     """Days written with ten characters, from 2000-01-01 on."""
     text = cells.left(10)
-    fits, year, month, day = _ymd(text, cells.length == 10, 0, 5, 8, text[:, 4] == _MINUS, text[:, 7] == _MINUS)
+    fits, year, month, day = _ymd(text, cells.length == 10, 0, 5, 8, text[4] == _MINUS, text[7] == _MINUS)
     if order != "ymd":
-        parted = (text[:, 2] == ord("/")) | (text[:, 2] == ord(".")) | (text[:, 2] == _MINUS)
+        parted = (text[2] == ord("/")) | (text[2] == ord(".")) | (text[2] == _MINUS)
         at = (3, 0) if order == "dmy" else (0, 3)
-        turned, *other = _ymd(text, cells.length == 10, 6, *at, parted, text[:, 5] == text[:, 2])
+        turned, *other = _ymd(text, cells.length == 10, 6, *at, parted, text[5] == text[2])
         fits |= turned
         year, month, day = (np.where(turned, new, old) for new, old in zip(other, (year, month, day), strict=True))
     month[~fits] = 1
@@ -98,10 +98,11 @@ def _ymd(
 
 def _number(text: Bytes, at: int, count: int) -> tuple[Ints, Bools]:
     """The number in some columns, and whether these are digits."""
-    found = text[:, at : at + count] - np.uint8(_ZERO)
-    return found.astype(np.int64) @ POWERS[count - 1 :: -1] if count > 1 else found[:, 0].astype(np.int64), (found <= 9).all(
-        axis=1
-    )
+    found, worst = np.zeros(text.shape[1], np.int64), np.zeros(text.shape[1], np.uint8)
+    for column in text[at : at + count] - np.uint8(_ZERO):
+        np.maximum(worst, column, out=worst)
+        found = found * 10 + column
+    return found, worst <= 9
 
 
 def clock(cells: Cells) -> tuple[Bools, Ints, Ints]:
@@ -111,12 +112,12 @@ def clock(cells: Cells) -> tuple[Bools, Ints, Ints]:
     minute, right = _number(text, 3, 2)
     second, exact = _number(text, 6, 2)
     seconds, places = length > 5, np.clip(length - 9, 0, 6)
-    fits &= right & (text[:, 2] == ord(":")) & (hour < 24) & (minute < 60) & (length <= 15)
-    fits &= (length == 5) | (exact & (text[:, 5] == ord(":")) & (second < 60) & ((length == 8) | (length > 9)))
+    fits &= right & (text[2] == ord(":")) & (hour < 24) & (minute < 60) & (length <= 15)
+    fits &= (length == 5) | (exact & (text[5] == ord(":")) & (second < 60) & ((length == 8) | (length > 9)))
     micros = (hour * 60 + minute) * 60_000_000 + np.where(seconds, second, 0) * 1_000_000
     fine = length > 9
     if fine.any():
-        fits[fine] &= text[fine, 8] == _POINT
+        fits[fine] &= text[8, fine] == _POINT
         some = cells.some(fine)
         right, parts = digits(Cells(some.data, some.start + 9, places[fine]), 6)
         fits[fine] &= right
@@ -142,9 +143,9 @@ def timestamp(cells: Cells, order: DateOrder) -> tuple[Bools, Ints]:
 def uuid(cells: Cells) -> tuple[Bools, Bytes]:
     """UUIDs in groups of 8-4-4-4-12 digits: sixteen bytes of each."""
     text = cells.left(36)
-    found = _HEX[text[:, _UUID]]
-    fits = (cells.length == 36) & (text[:, [8, 13, 18, 23]] == _MINUS).all(axis=1) & (found <= 15).all(axis=1)
-    return fits, found[:, ::2] << 4 | found[:, 1::2]
+    found = _HEX[text[_UUID]]
+    fits = (cells.length == 36) & (text[[8, 13, 18, 23]] == _MINUS).all(axis=0) & (found <= 15).all(axis=0)
+    return fits, np.ascontiguousarray((found[::2] << 4 | found[1::2]).T)
 
 
 def numeric(cells: Cells) -> tuple[Bools, pa.BinaryArray]:
@@ -157,7 +158,7 @@ def numeric(cells: Cells) -> tuple[Bools, pa.BinaryArray]:
         parts[:, (at, at + 4)] = (rest % 10_000).T
         rest //= 10_000
     full = parts > 0
-    some = full.any(axis=1)
+    some = np.logical_or.reduce(full, axis=1)
     first, last = full.argmax(axis=1), 7 - full[:, ::-1].argmax(axis=1)
     made = np.empty((len(cells), 12), ">i2")
     made[:, 0] = np.where(some, last - first + 1, 0)
@@ -166,6 +167,6 @@ def numeric(cells: Cells) -> tuple[Bools, pa.BinaryArray]:
     made[:, 3] = scale
     made[:, 4:] = parts
     group = np.arange(8)
-    kept = np.ones((len(cells), 12), np.bool_)
+    kept: Bools = np.ones((len(cells), 12), np.bool_)
     kept[:, 4:] = some[:, None] & (group >= first[:, None]) & (group <= last[:, None])
     return fits, binary(made.view(np.uint16)[kept], np.append(0, np.cumsum(kept.sum(axis=1) * 2)))

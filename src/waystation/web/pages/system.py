@@ -10,6 +10,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from waystation.access import Need
+from waystation.csvio.encode import ENCODER
 from waystation.model import Task
 from waystation.web import current, guards
 from waystation.web.api.common import has_page
@@ -39,6 +40,7 @@ class SystemView:
             "home": settings.home,
             "streams": self._hub.streams,
             "most_streams": settings.sse_clients,
+            "encoder": ENCODER,
         }
 
     def write(self, tasks: list[Task], mark: datetime | None) -> str:
