@@ -170,7 +170,7 @@ def main(given: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(given)
     for name in asked.without:
         FEWER.pop(name, None)
-    encoders = {name: how for name, how in {"waystation": None, "fallback": "plain"}.items() if name not in asked.without}
+    encoders = {name: how for name, how in {"waystation": "compiled", "fallback": "arrow"}.items() if name not in asked.without}
     held = []
     with set_up(encoders) as stage:
         bench = Bench(stage, asked.rounds or (3 if asked.quick else 5))

@@ -50,8 +50,8 @@ class Stage:
 
 
 @contextmanager
-def set_up(encoders: dict[str, str | None]) -> Iterator[Stage]:
-    """Start everything: a Waystation for each name of `encoders`, with its WAYSTATION_ENCODER."""
+def set_up(encoders: dict[str, str]) -> Iterator[Stage]:
+    """Start everything: a Waystation for each name of `encoders`, with that encoder."""
     folder = Path(tempfile.mkdtemp(prefix="ws-bench-"))
     with ExitStack() as leave:
         leave.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -77,7 +77,7 @@ def set_up(encoders: dict[str, str | None]) -> Iterator[Stage]:
 
 
 @contextmanager
-def _waystation(folder: Path, name: str, encoder: str | None, number: int, database: str, redis: str) -> Iterator[Ours]:
+def _waystation(folder: Path, name: str, encoder: str, number: int, database: str, redis: str) -> Iterator[Ours]:
     settings = Settings.from_env(
         {},
         home=folder / f"home-{number}",
@@ -86,15 +86,7 @@ def _waystation(folder: Path, name: str, encoder: str | None, number: int, datab
         log="error",
     )
     with open_house(settings) as house:
-        before = os.environ.pop("WAYSTATION_ENCODER", None)
-        try:
-            if encoder is not None:
-                os.environ["WAYSTATION_ENCODER"] = encoder
-            worker = launch_worker(house)
-        finally:
-            os.environ.pop("WAYSTATION_ENCODER", None)
-            if before is not None:
-                os.environ["WAYSTATION_ENCODER"] = before
+        worker = launch_worker(house, encoder=encoder)
         try:
             yield Ours(name, house, worker.pid)
         finally:

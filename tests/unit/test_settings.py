@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from waystation.csvio.encode import ENCODER
 from waystation.errors import WrongSetting
 from waystation.settings import Settings, env_name
+from waystation.wiring import open_house
 
 
 def test_defaults_need_no_environment() -> None:
@@ -23,6 +25,14 @@ def test_names() -> None:
         "REDIS_URL",
         "WAYSTATION_LEASE",
     ]
+
+
+def test_an_encoder_that_is_not_there_is_an_error_and_no_other_one_in_its_place(tmp_path: Path) -> None:
+    other = next(name for name in ("plain", "arrow", "compiled") if name != ENCODER)
+    with pytest.raises(WrongSetting, match=f"asks for {other}") as caught:
+        open_house(Settings.from_env({"WAYSTATION_HOME": str(tmp_path), "WAYSTATION_ENCODER": other}))
+    assert "leave the variable out" in caught.value.hint
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_environment_a_secret_file_and_what_is_given(tmp_path: Path) -> None:

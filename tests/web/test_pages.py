@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.web.conftest import PEOPLE, end_of, imported
 from tests.web.test_page import BROWSER
+from waystation.csvio.encode import ENCODER
 from waystation.wiring import House
 
 TOWN = {"kinds": "tests.kinds"}
@@ -76,6 +77,7 @@ def test_the_system_says_what_is_there(client: FlaskClient) -> None:
     text = page(client, "/system")
     assert "answers" in text
     assert "of 2 busy" in text
+    assert f"<p>{ENCODER}</p>" in text
     client.put("/limits/kind/generate", json={"held": True, "reason": "maintenance"})
     assert "maintenance" in page(client, "/system")
 

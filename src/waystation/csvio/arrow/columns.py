@@ -69,7 +69,7 @@ def check(plan: ColumnPlan, cells: Cells, ids: Ints, pool: Pool) -> Column:
         null |= cells.equal(word.encode())
     made = Column(null.copy() if plan.required else np.zeros(len(cells), np.bool_), null)
     if plan.type in AS_WRITTEN:
-        made.ids, made.length = ids, cells.length
+        made.ids, made.length = ids.copy(), cells.length.copy()
     fits = _loops(plan, cells, pool, made) if plan.check is None else _none(plan, made)
     left = np.flatnonzero(~(null | fits))
     if len(left):
@@ -78,7 +78,7 @@ def check(plan: ColumnPlan, cells: Cells, ids: Ints, pool: Pool) -> Column:
         numbers = found.indices.to_numpy()
         right = np.array([text is not None for text in texts], np.bool_)[numbers]
         made.bad[left[~right]] = True
-        if plan.type not in AS_WRITTEN:
+        if plan.type not in AS_WRITTEN or plan.format.guarded:
             _put(plan.type, made, left, numbers, texts, pool)
     return made
 
@@ -120,7 +120,8 @@ def _loops(plan: ColumnPlan, cells: Cells, pool: Pool, made: Column) -> Bools:
         cells = plainly(cells, plan.format)
     match kind:
         case "text":
-            return np.ones(len(cells), np.bool_)
+            fits = np.ones(len(cells), np.bool_)
+            return fits & (cells.first() != ord("'")) if plan.format.guarded else fits  # a guard begins with that
         case "integer" | "bigint":
             fits, found = values.whole(cells)
             if kind == "integer":
@@ -150,10 +151,10 @@ def _loops(plan: ColumnPlan, cells: Cells, pool: Pool, made: Column) -> Bools:
 
 def _put(kind: str, made: Column, rows: Ints, numbers: Ints, texts: Sequence[str | None], pool: Pool) -> None:
     """The values of these rows, given the canonical texts and the number of each row's."""
-    if kind == "numeric":
-        assert made.ids is not None
+    if made.ids is not None:
         assert made.length is not None
-        more = pa.array([b"" if text is None else binary.numeric(text) for text in texts], pa.binary())
+        packed = binary.numeric if kind == "numeric" else str.encode
+        more = pa.array([b"" if text is None else packed(text) for text in texts], pa.binary())
         made.ids[rows] = pool.add(more) + numbers
         made.length[rows] = np.diff(offsets_of(more))[numbers]
         return
