@@ -121,6 +121,8 @@ def test_rejects_undo_and_the_file_of_an_export(visit: Visit, town: House) -> No
 
     page.goto("/download?dataset=march")
     page.get_by_label("From").fill("2017-01-01")
+    page.keyboard.press("Tab")
+    expect(page.locator("#estimate")).to_contain_text("60 rows")  # before anything is started
     press(page, "Prepare the file")
     page.wait_for_url("**/tasks/*")
     status(page, "succeeded")
