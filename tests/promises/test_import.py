@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.conftest import StartWorker, end_worker
 from tests.support import (
     at_state,
     files_of,
@@ -92,14 +93,16 @@ def test_a_stop_half_way_leaves_no_row_no_table_and_no_file(town: House) -> None
     assert "stopped" not in [d.name for d in town.control.datasets()]
 
 
-def test_a_stop_of_a_paused_import_needs_no_worker(town: House) -> None:
-    before = part_tables(town)
-    task = send(town, people_csv(60_000), dataset="stopped")
-    wait_until(lambda: town.control.get(task.id).counts.get("good", 0) > 2000, 30)
-    town.control.act(Verb.PAUSE, task.id, actor="ann")
-    at_state(town, task, State.PAUSED)
-    assert town.control.act(Verb.STOP, task.id, actor="ann").state is State.STOPPED, "in the same request"
-    assert part_tables(town) == before
+def test_a_stop_of_a_paused_import_needs_no_worker(house: House, start_worker: StartWorker) -> None:
+    before = part_tables(house)
+    worker = start_worker(slots=1, chunk_rows=1000)
+    task = send(house, people_csv(60_000), dataset="stopped")
+    wait_until(lambda: house.control.get(task.id).counts.get("good", 0) > 2000, 30)
+    house.control.act(Verb.PAUSE, task.id, actor="ann")
+    at_state(house, task, State.PAUSED)
+    end_worker(worker)  # one that has just paused it might claim it first
+    assert house.control.act(Verb.STOP, task.id, actor="ann").state is State.STOPPED, "in the same request"
+    assert part_tables(house) == before
 
 
 def test_an_undo_takes_one_batch_and_leaves_the_others(town: House) -> None:

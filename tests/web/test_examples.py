@@ -96,6 +96,8 @@ def there(app: Any) -> Iterator[dict[str, str]]:
 
 def real(client: FlaskClient, op: Operation, path: str, there: dict[str, str]) -> str:
     """The path with ids of what is there."""
+    if op.path.startswith("/webhooks/<name>"):  # another example drops it
+        assert client.put("/webhooks/chat", json={"url": "http://127.0.0.1:9/", "held": True}).status_code == 200
     task = "export" if path.endswith(("/result", "/link")) else "long" if op.path.endswith("/<verb>") else "import"
     if UPLOAD in path:
         example = next(o for o in OPERATIONS if (o.method, o.path) == ("POST", "/uploads"))

@@ -49,7 +49,7 @@ def schedules() -> ResponseReturnValue:
     errors=(ScheduleNotFound,),
     needs=Need.SEE,
 )
-def show(name: str) -> ResponseReturnValue:
+def schedule(name: str) -> ResponseReturnValue:
     """One schedule, with the task that it started last."""
     return json_of(ScheduleOut.model_validate(Timetable(current.control()).get(name)))
 
@@ -65,7 +65,7 @@ def show(name: str) -> ResponseReturnValue:
     errors=(KindNotFound, InvalidParams, InvalidName, InvalidSchedule, NotAllowed, MalformedBody),
     needs=Need.SUBMIT,
 )
-def put(name: str) -> ResponseReturnValue:
+def put_schedule(name: str) -> ResponseReturnValue:
     """Start a task of a kind at the times that `cron` names in the time zone `zone`, each exactly once. The parameters are
     checked now; its tasks are in your name."""
     asked = body(ScheduleRequest)
@@ -82,7 +82,7 @@ def put(name: str) -> ResponseReturnValue:
     errors=(ScheduleNotFound, NotAllowed),
     needs=Need.SUBMIT,
 )
-def drop(name: str) -> ResponseReturnValue:
+def drop_schedule(name: str) -> ResponseReturnValue:
     """Let it start nothing any more."""
     Timetable(current.control()).drop(name)
     return Response(status=204)

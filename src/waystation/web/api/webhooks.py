@@ -40,7 +40,7 @@ def webhooks() -> ResponseReturnValue:
     errors=(InvalidName, InvalidRequest, UnsafeAddress, KindNotFound, MalformedBody),
     needs=Need.ADMINISTER,
 )
-def put(name: str) -> ResponseReturnValue:
+def put_webhook(name: str) -> ResponseReturnValue:
     """Tell this address of each task that comes to one of these states, in a signed POST that is tried again until it is
     answered by 2xx. Private addresses are refused unless a setting allows them."""
     asked = body(WebhookRequest)
@@ -57,7 +57,7 @@ def put(name: str) -> ResponseReturnValue:
     errors=(WebhookNotFound,),
     needs=Need.ADMINISTER,
 )
-def drop(name: str) -> ResponseReturnValue:
+def drop_webhook(name: str) -> ResponseReturnValue:
     """Tell it of nothing any more."""
     Tellings(current.control()).drop(name)
     return Response(status=204)
