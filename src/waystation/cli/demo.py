@@ -115,7 +115,7 @@ class Demo:
             self._check("both exports are equal to the byte", same)
 
         with self._step("second import, stopped half-way") as step:
-            second = client.upload(saved.path, dataset="people")["task_id"]
+            second = client.upload(saved.path, dataset="people", options={"allow_duplicate": True})["task_id"]
             self._until(client, second, 50.0)
             client.stop(second, reason="the demo changed its mind")
             stopped = self._ended(client, second, "stopped")
