@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         HTTPIE_CONFIG_DIR=str(folder / "httpie"),
         FLASK_RUN_PORT=str(port),
         WAYSTATION_LOG="warning",
-        WAYSTATION_CHUNK_ROWS="80",  # small steps, so that there is time to pause and stop in
+        WAYSTATION_CHUNK_ROWS="150",  # small steps, so that there is time to pause and stop in
     )
     assert _run("python data.py", folder, env).wait(timeout=60) == 0
     flask, worker = _run("flask run", folder, env), _run("python run.py", folder, env)

@@ -81,7 +81,7 @@ class Plan:
         self._known = deque(known)
         self._most_rows = most_rows
         self._spent: dict[int, float] = {}  # seconds that the chunks under way took to be read and encoded
-        self._target = max(LEAST_BYTES, min(FIRST_BYTES, most_rows * GUESSED_ROW))
+        self._target = min(FIRST_BYTES, most_rows * GUESSED_ROW)
 
     def next(self, part: int) -> tuple[LedgerRow, Encoded | None] | None:
         """The next chunk with its rows for a part, or without them if it is in; None at the end of the file.
@@ -129,7 +129,7 @@ class Plan:
             self._target = min(self._target, wanted)
         elif seconds < SHORTEST and size * 2 > self._target:
             self._target *= 2
-        self._target = max(LEAST_BYTES, min(self._target, self._most_rows * max(1, size // max(rows, 1))))
+        self._target = min(max(LEAST_BYTES, self._target), self._most_rows * max(1, size // max(rows, 1)))
 
     def _read(self) -> Chunk | None:
         start = self.place.offset
