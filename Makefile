@@ -60,7 +60,7 @@ fuzz-csv: $(READY) ## the differential tests of CSV with many examples each, cou
 	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/unit/csvio
 
 fuzz-api: $(READY) ## requests of all sorts made from the API's own document, in each role and in none, counted (EXAMPLES=)
-	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/access/test_schema.py
+	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/access/shared/test_schema.py
 
 security: $(READY) ## what bandit finds in our code (medium and above), and whether a secret is in the repository
 	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B108 src

@@ -59,7 +59,7 @@ def _program(environ: Mapping[str, str]) -> Iterator[Finding]:
     ours = f"Waystation {_version('waystation')} on Python {platform.python_version()}"
     yield Finding("program", "well", f"{ours}, with {found}.")
     known = {env_name(field) for field in Settings.model_fields}
-    others = {"WAYSTATION_PROFILE", "WAYSTATION_ENCODER"}
+    others = {"WAYSTATION_PROFILE"}
     for name in sorted(environ):
         if name.startswith("WAYSTATION_") and name.removesuffix("_FILE") not in known | others:
             yield Finding("settings", "doubtful", f"{name} is no setting of this version.", "docs/settings.md lists them all.")

@@ -11,7 +11,7 @@ import structlog
 from waystation import states
 from waystation.cron import due_times
 from waystation.errors import InvalidSchedule
-from waystation.model import Schedule
+from waystation.model import JsonValue, Schedule
 from waystation.storage import schedules, tasks
 from waystation.storage.db import Connection
 from waystation.storage.tasks import NewEvent
@@ -37,7 +37,7 @@ def start_one(connection: Connection, schedule: Schedule, secrets: dict[str, str
         due, following = due_times(schedule.cron, schedule.zone, schedule.next_at, max(now, schedule.next_at), schedule.missed)
     except InvalidSchedule as error:  # its zone was dropped from the database of zones, or it comes no more
         log.error("a schedule is held: it can't be read", schedule=schedule.name, error=error.detail)
-        connection.execute("UPDATE schedules SET held = true, note = %s WHERE name = %s", (error.detail, schedule.name))
+        schedules.hold(connection, schedule.name, note=error.detail)
         return
     started: UUID | None = None
     last_at, note = None, "it was missed, and is left out" if not due else None
@@ -79,8 +79,8 @@ def _insert(connection: Connection, schedule: Schedule, secrets: dict[str, str],
                 request_hash="",
             )
             assert made is not None
-            said = {"schedule": schedule.name, "due": due.isoformat()}
-            tasks.write_events(connection, [NewEvent(made.id, "submitted", schedule.created_by, 0, data={**said})])
+            said: dict[str, JsonValue] = {"schedule": schedule.name, "due": due.isoformat()}
+            tasks.write_events(connection, [NewEvent(made.id, "submitted", schedule.created_by, 0, data=said)])
             return made.id
     except psycopg.errors.UniqueViolation:
         return None

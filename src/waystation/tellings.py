@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ from dataclasses import dataclass
 from waystation import states
 from waystation.access import Need
 from waystation.control import Control
-from waystation.errors import InvalidName, InvalidRequest, WebhookNotFound
+from waystation.errors import InvalidRequest, WebhookNotFound
 from waystation.model import Delivery, Webhook
+from waystation.names import check_name
 from waystation.outward import judge
 from waystation.storage import webhooks
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 STATES = tuple(state.value for state in sorted(states.FINAL))
 LEAST_SECRET = 16  # characters
 
@@ -48,10 +47,7 @@ class Tellings:
         Raises InvalidName, InvalidRequest, KindNotFound, NotAllowed, and UnsafeAddress for a URL that may not be called.
         """
         self.control.caller.require(Need.ADMINISTER)
-        if not NAME.fullmatch(name):
-            raise InvalidName(
-                f"{name[:60]!r} is no name for a webhook.", remedy="Use lower-case letters, digits, _, . and -, 60 at most."
-            )
+        check_name(name, "a webhook")
         if not states or set(states) - set(STATES):
             raise InvalidRequest(f"`states` are some of {', '.join(STATES)}.")
         if secret is not None and len(secret) < LEAST_SECRET:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +9,10 @@ from datetime import UTC, datetime
 from waystation.access import Need
 from waystation.control import Control, Looker
 from waystation.cron import Missed, next_time
-from waystation.errors import InvalidName, InvalidParams, ScheduleNotFound
+from waystation.errors import InvalidParams, ScheduleNotFound
 from waystation.model import JsonValue, Schedule
+from waystation.names import check_name
 from waystation.storage import schedules
-
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,9 @@ class Timetable:
 
     def get(self, name: str) -> Schedule:
         """One; ScheduleNotFound without one."""
-        found = next((s for s in self.every() if s.name == name), None)
-        if found is None:
+        with self.control.database.transaction() as connection:
+            found = schedules.get(connection, name)
+        if found is None or not self.control.caller.sees(found.kind, found.dataset):
             raise ScheduleNotFound(f"There is no schedule named {name[:60]!r}.")
         return found
 
@@ -55,14 +54,11 @@ class Timetable:
 
         Raises InvalidName, InvalidSchedule, what a submission of its task raises, and NotAllowed for somebody else's.
         """
-        if not NAME.fullmatch(name):
-            raise InvalidName(
-                f"{name[:60]!r} is no name for a schedule.", remedy="Use lower-case letters, digits, _, . and -, 60 at most."
-            )
+        check_name(name, "a schedule")
         known, model, clean, secrets = self.control.checked(kind, params)
-        if uploads := [field for field in clean if field == "upload"]:
+        if "upload" in clean:
             raise InvalidParams(
-                f"A schedule can't have the parameter {uploads[0]!r}: an upload goes with the task that used it.",
+                "A schedule can't have the parameter 'upload': an upload goes with the task that used it.",
                 remedy="Schedule a kind that fetches its data itself.",
             )
         next_at = next_time(cron, zone, datetime.now(UTC))

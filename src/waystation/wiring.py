@@ -72,14 +72,7 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
         )
     registry = Registry.load([*BUILT_IN, *settings.kinds])
     registry.add_all(kinds_of(settings.programs))
-    lodging: Lodging | None = None
-    database_url, redis_url = settings.database_url, settings.redis_url
-    if database_url is None or redis_url is None:
-        lodging = lodge(settings.home, database=database_url is None, broker=redis_url is None)
-        database_url = database_url or lodging.servers.database_url
-        redis_url = redis_url or lodging.servers.redis_url
-    assert database_url is not None
-    assert redis_url is not None
+    lodging, database_url, redis_url = _lodged(settings)
     try:
         database = Database(database_url, pool=settings.pool, lock_timeout=settings.lock_timeout)
         if migrating:
@@ -100,18 +93,24 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
 @contextmanager
 def addressed(settings: Settings) -> Iterator[Settings]:
     """These settings with a database and a broker: those that they name, or the private ones, started if nobody has."""
-    if settings.database_url is not None and settings.redis_url is not None:
-        yield settings
-        return
-    lodging = lodge(settings.home, database=settings.database_url is None, broker=settings.redis_url is None)
+    lodging, database_url, redis_url = _lodged(settings)
     try:
-        urls = {
-            "database_url": settings.database_url or lodging.servers.database_url,
-            "redis_url": settings.redis_url or lodging.servers.redis_url,
-        }
-        yield settings.model_copy(update=urls)
+        yield settings.model_copy(update={"database_url": database_url, "redis_url": redis_url})
     finally:
-        lodging.close()
+        if lodging is not None:
+            lodging.close()
+
+
+def _lodged(settings: Settings) -> tuple[Lodging | None, str, str]:
+    """The URLs of the database and the broker, and what keeps the private servers among them; None where there are none."""
+    database_url, redis_url = settings.database_url, settings.redis_url
+    if database_url is not None and redis_url is not None:
+        return None, database_url, redis_url
+    lodging = lodge(settings.home, database=database_url is None, broker=redis_url is None)
+    database_url, redis_url = database_url or lodging.servers.database_url, redis_url or lodging.servers.redis_url
+    assert database_url is not None
+    assert redis_url is not None
+    return lodging, database_url, redis_url
 
 
 def worker_name() -> str:

@@ -45,6 +45,11 @@ def delete(connection: Connection, name: str) -> bool:
     return run(connection, SQL["delete"], name=name) > 0
 
 
+def hold(connection: Connection, name: str, *, note: str) -> None:
+    """It starts nothing more, and says why."""
+    run(connection, SQL["hold"], name=name, note=note)
+
+
 def due(connection: Connection) -> tuple[Schedule, dict[str, str]] | None:
     """One that is due, with the secrets of its parameters; its row is locked until the transaction ends."""
     row = one(connection, SQL["due"])

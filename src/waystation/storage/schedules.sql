@@ -28,6 +28,10 @@ RETURNING *
 -- name: delete
 DELETE FROM schedules WHERE name = %(name)s
 
+-- It starts nothing more until somebody makes it anew.
+-- name: hold
+UPDATE schedules SET held = true, note = %(note)s WHERE name = %(name)s
+
 -- One that is due; whoever else looks passes it over.
 -- name: due
 SELECT * FROM schedules WHERE NOT held AND next_at <= clock_timestamp() ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from waystation.errors import UploadLocked, UploadNotFound
-from waystation.storage.room import room
+from waystation.storage.room import room, write_all
 
 LOOK_EVERY = 0.02  # seconds between two tries to get the lock
 
@@ -49,10 +49,7 @@ class Appender:
 
     def write(self, data: bytes) -> None:
         """Append. Raises DiskFull when there is no room."""
-        with room(), memoryview(data) as view:
-            at = 0
-            while at < len(view):
-                at += self._file.write(view[at:])
+        write_all(self._file, data)
 
     def sync(self) -> None:
         """On the disk for good. Raises DiskFull."""

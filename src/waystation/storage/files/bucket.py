@@ -70,11 +70,11 @@ class Bucket:
             )
         return StorageUnavailable(f"{self.where[:1].upper()}{self.where[1:]} does not answer as it should: {reason}")
 
-    def put(self, key: str, data: bytes | bytearray | memoryview, attributes: Attributes | None = None) -> None:
+    def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """One object of its own, there for good."""
         with self._asked():
             try:
-                obstore.put(self._store, key, bytes(data), attributes=attributes, use_multipart=False)
+                obstore.put(self._store, key, bytes(data), use_multipart=False)
             except FileNotFoundError as error:  # what an S3 server says of a bucket that is not there
                 raise self._trouble(f"NoSuchBucket {_reason(error)}") from error
 
@@ -119,11 +119,6 @@ class Bucket:
         with self._asked():
             times = [found["last_modified"] for page in obstore.list(self._store, prefix) for found in page]
         return max(times, default=None)
-
-    def copy(self, source: str, target: str) -> None:
-        """Copy an object on the server. Raises FileNotFoundError."""
-        with self._asked():
-            obstore.copy(self._store, source, target)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are no error."""

@@ -22,7 +22,7 @@ from uuid import UUID, uuid4
 from waystation.errors import DiskFull, StorageUnavailable, TooLarge
 from waystation.storage.files.appending import Appender
 from waystation.storage.files.contract import BLOCK, Files, Segment, clean_name
-from waystation.storage.room import room
+from waystation.storage.room import room, write_all
 
 
 def _sync_folder(folder: Path) -> None:
@@ -52,10 +52,7 @@ class LocalReceiver:
         if self.size > self._limit:
             raise TooLarge(f"The upload is larger than {self._limit} bytes (WAYSTATION_MAX_UPLOAD).")
         self._hash.update(data)
-        with room():
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) :]
+        write_all(self._file, data)
 
     def finish(self) -> str:
         """On the disk for good; the sha256 of what came."""
@@ -112,10 +109,7 @@ class LocalSegment:
 
     def write(self, data: bytes | bytearray) -> None:
         """Append. Raises DiskFull when there is no room."""
-        with room(), memoryview(data) as view:
-            at = 0
-            while at < len(view):
-                at += self._file.write(view[at:]) or 0
+        write_all(self._file, data)
 
     def sync(self) -> None:
         """On the disk for good. Raises DiskFull when there is no room."""

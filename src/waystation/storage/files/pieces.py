@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import errno
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waystation.storage.files.bucket import PART, Bucket
-
-if TYPE_CHECKING:
-    from obstore import Attributes
 
 SHORT, LONG = 128 * 1024, PART // 2  # bytes that are fetched for a read that jumped, and at most for one that goes on
 
@@ -80,8 +78,8 @@ def whole(pieces: list[Piece], size: int | None = None) -> list[Piece]:
 class PieceWriter:
     """Appends pieces from an offset on; no more than one of them is in memory."""
 
-    def __init__(self, bucket: Bucket, folder: str, attempt: int, at: int = 0, attributes: Attributes | None = None) -> None:
-        self._bucket, self._folder, self._attempt, self._attributes = bucket, folder, attempt, attributes
+    def __init__(self, bucket: Bucket, folder: str, attempt: int, at: int = 0) -> None:
+        self._bucket, self._folder, self._attempt = bucket, folder, attempt
         self._at, self._buffer = at, bytearray()
 
     @property
@@ -104,7 +102,7 @@ class PieceWriter:
         """There for good."""
         if self._buffer:
             key = key_of(self._folder, self._at, len(self._buffer), self._attempt)
-            self._bucket.put(key, self._buffer, self._attributes)
+            self._bucket.put(key, self._buffer)
             self._at += len(self._buffer)
             self._buffer.clear()
 
@@ -121,7 +119,6 @@ class PieceReader(io.RawIOBase):
         self.size = pieces[-1].end if pieces else 0
         self._at = self._expected = 0
         self._ahead = SHORT
-        self._index = 0
 
     def readable(self) -> bool:
         return True
@@ -153,13 +150,7 @@ class PieceReader(io.RawIOBase):
     def _piece(self) -> Piece | None:
         if self._at >= self.size:
             return None
-        if not self._pieces[self._index].start <= self._at < self._pieces[self._index].end:
-            low, high = 0, len(self._pieces) - 1
-            while low < high:
-                middle = (low + high + 1) // 2
-                low, high = (middle, high) if self._pieces[middle].start <= self._at else (low, middle - 1)
-            self._index = low
-        return self._pieces[self._index]
+        return self._pieces[bisect_right(self._pieces, self._at, key=lambda p: p.start) - 1]
 
 
 def buffered(reader: PieceReader) -> io.BufferedReader:

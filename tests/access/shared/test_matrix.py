@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -13,14 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.wrappers import Response
 
-from tests.access.conftest import Ask, a_token_of_each_role
-from tests.conftest import fresh_settings
-from waystation.local import Servers
-from waystation.web.app import create_app, operations
-from waystation.web.current import doorstep_of
+from tests.access.conftest import Ask
+from waystation.web.app import operations
 from waystation.web.examples import FILE, SAMPLE, example_of
 from waystation.web.operations import Operation
-from waystation.wiring import House, open_house
+from waystation.wiring import House
 
 ANY, SEE, OPERATE, MANAGE, ADMIN = "whoever asks", "viewer", "operator", "manager", "admin"
 OWN = "operator, or manager of others'"
@@ -115,27 +111,6 @@ class There:
     task: str
     version: int
     upload: str
-
-
-@pytest.fixture(scope="module")
-def house(servers: Servers) -> Iterator[House]:
-    """One house for all of them."""
-    with fresh_settings(servers) as settings, open_house(settings, migrating=False) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def app(house: House) -> Iterator[Flask]:
-    """Its application."""
-    made = create_app(house)
-    yield made
-    doorstep_of(made).hub.close()
-
-
-@pytest.fixture(scope="module")
-def tokens(house: House) -> dict[str, str]:
-    """A token of each role."""
-    return a_token_of_each_role(house)
 
 
 @pytest.fixture(scope="module")

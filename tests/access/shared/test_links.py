@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from flask import Flask
 
-from tests.access.conftest import Ask, a_token_of_each_role
+from tests.access.conftest import Ask
 from tests.support import at_state
 from waystation.access import Role
 from waystation.model import State, Task
 from waystation.web import links
-from waystation.web.app import create_app
-from waystation.web.current import doorstep_of
 from waystation.wiring import House
 
 
@@ -22,20 +19,6 @@ from waystation.wiring import House
 def house(town: House) -> House:
     """A house with a worker."""
     return town
-
-
-@pytest.fixture(scope="module")
-def app(house: House) -> Iterator[Flask]:
-    """Its application."""
-    made = create_app(house)
-    yield made
-    doorstep_of(made).hub.close()
-
-
-@pytest.fixture(scope="module")
-def tokens(house: House) -> dict[str, str]:
-    """A token of each role."""
-    return a_token_of_each_role(house)
 
 
 @pytest.fixture(scope="module")

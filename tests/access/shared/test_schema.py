@@ -6,21 +6,15 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.access.conftest import a_token_of_each_role
-from tests.access.test_matrix import BY_NAME, DECIDED, ROLES, may
-from tests.conftest import fresh_settings
-from waystation.local import Servers
-from waystation.web.app import create_app
-from waystation.web.current import doorstep_of
+from tests.access.shared.test_matrix import BY_NAME, DECIDED, ROLES, may
 from waystation.web.tus import BODY
-from waystation.wiring import House, open_house
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -42,27 +36,6 @@ HOW = settings(
     phases=(Phase.generate,),
     suppress_health_check=list(HealthCheck),
 )
-
-
-@pytest.fixture(scope="module")
-def house(servers: Servers) -> Iterator[House]:
-    """One house for all of them."""
-    with fresh_settings(servers) as made, open_house(made, migrating=False) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def app(house: House) -> Iterator[Flask]:
-    """Its application."""
-    made = create_app(house)
-    yield made
-    doorstep_of(made).hub.close()
-
-
-@pytest.fixture(scope="module")
-def tokens(house: House) -> dict[str, str]:
-    """A token of each role."""
-    return a_token_of_each_role(house)
 
 
 @pytest.fixture(scope="module")
