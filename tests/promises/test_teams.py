@@ -18,7 +18,7 @@ from tests.support import at_state, children, wait_until
 from waystation.model import State, Task, Verb
 from waystation.wiring import House
 
-TEAMS = int(os.environ.get("TEAMS", "80"))
+TEAMS = int(os.environ.get("TEAMS", "240"))
 SECONDS = float(os.environ.get("CALL_SECONDS", "0.02"))  # a call takes
 FLAKY = 0.02
 TOWN = {"kinds": ("examples.teams",), "slots": 1}
@@ -61,11 +61,16 @@ def at(house: House, task: Task, part: float) -> Task:
     return found
 
 
-def kill(house: House) -> None:
-    """Kill whoever works on tasks."""
+def send(house: House, number: signal.Signals) -> None:
+    """Send a signal to whoever works on tasks."""
     [worker] = house.control.workers()
     for child in children(worker.pid):
-        os.kill(child.pid, signal.SIGKILL)
+        os.kill(child.pid, number)
+
+
+def kill(house: House) -> None:
+    """Kill whoever works on tasks."""
+    send(house, signal.SIGKILL)
 
 
 def tell(said: str) -> None:
@@ -87,8 +92,16 @@ def test_paused_resumed_killed_twice_and_stopped_not_a_team_is_left_and_none_was
         at(town, task, 0.3)
         kill(town)
         at(town, task, 0.6)
-        wait_until(lambda: books.summary()["created"] > town.control.get(task.id).done, PATIENCE, every=0.001)
-        kill(town)  # between a call and its yield
+
+        def between_a_call_and_its_yield() -> bool:
+            send(town, signal.SIGSTOP)  # what is looked at stays so
+            if books.summary()["created"] > town.control.get(task.id).done:
+                return True
+            send(town, signal.SIGCONT)
+            return False
+
+        wait_until(between_a_call_and_its_yield, PATIENCE, every=0.001)
+        kill(town)
         town.control.act(Verb.STOP, task.id, actor="ann", reason="the phone numbers are shifted")
         asked, created = time.monotonic(), books.summary()["created"]
         stopped = at_state(town, task, State.STOPPED, timeout=PATIENCE)
