@@ -31,6 +31,7 @@ from waystation.model import SQL_TYPES
 IMPORT, DIRTY_IMPORT, EXPORT, FORERUNNER = 1.5, 1.5, 1.1, 100.0  # the bars
 FALLBACK, DIRTY_FALLBACK = 0.8, 0.5
 FEWER = {"pandas_copy": 200_000, "pandas_to_sql": 50_000, "django_import_export": 20_000, "row_by_row": 10_000}
+QUICK = {"pandas_copy": 100_000, "pandas_to_sql": 5_000, "django_import_export": 5_000, "row_by_row": 2_000}  # and once
 RANGE = ("2013-01-01", "2016-01-31")  # 28 % of the rows
 LIKE = ("plain", "quoted", "dirty")
 
@@ -38,8 +39,9 @@ LIKE = ("plain", "quoted", "dirty")
 class Bench:
     """The parts, on one stage."""
 
-    def __init__(self, stage: Stage, count: int) -> None:
-        self.stage, self.count = stage, count
+    def __init__(self, stage: Stage, count: int, *, quick: bool, without: Sequence[str] = ()) -> None:
+        self.stage, self.count, self.quick = stage, count, quick
+        self.rivals = {name: rows for name, rows in (QUICK if quick else FEWER).items() if name not in without}
         self.files: dict[Sort, tuple[Path, int]] = {}
         self._number = 0
 
@@ -59,9 +61,11 @@ class Bench:
         cases += [Case(name, partial(self._ours_in, each, sort), bar=bars[name]) for name, each in self.stage.ours.items()]
         claims = []
         if sort == Sort(1_000_000, 6, "plain"):
-            for name, rows in FEWER.items():
-                cases.append(Case(name, partial(self._rival, name, sort, rows), f"{rows:,} rows, times {sort.rows / rows:g}"))
-            claims += [Claim("waystation", "row_by_row", FORERUNNER)] if "row_by_row" in FEWER else []
+            turns = 1 if self.quick else None
+            for name, rows in self.rivals.items():
+                note = f"{rows:,} rows, times {sort.rows / rows:g}"
+                cases.append(Case(name, partial(self._rival, name, sort, rows), note, turns=turns))
+            claims += [Claim("waystation", "row_by_row", FORERUNNER)] if "row_by_row" in self.rivals else []
         held = rounds(f"import of {sort.name}", cases, self.count, claims)
         for path, _ in self.files.values():
             path.unlink()
@@ -84,7 +88,7 @@ class Bench:
     def _ours_in(self, each: Ours, sort: Sort) -> meter.Taken:
         path, bad = self.file(sort)
         self._number += 1
-        taken, task = ours.load(self.stage, each, path, f"bench_{self._number}", rows=sort.rows, bad=bad)
+        taken, task = ours.load(self.stage, each, path, f"bench_{self._number}", sort.told, rows=sort.rows, bad=bad)
         assert task.result is not None
         found = {c["name"]: c["type"] for c in task.result["columns"]}
         if found != sort.types:
@@ -114,7 +118,7 @@ class Bench:
         each = self.stage.ours["waystation"]
         path, bad = self.file(sort)
         dataset = f"out_{len(self.files)}"
-        _, task = ours.load(self.stage, each, path, dataset, rows=sort.rows, bad=bad)
+        _, task = ours.load(self.stage, each, path, dataset, sort.told, rows=sort.rows, bad=bad)
         held = True
         for what, chosen in (("a range of dates", RANGE), ("all rows", None)):
             cases = [
@@ -163,19 +167,17 @@ def parts(bench: Bench, quick: bool) -> dict[str, Callable[[], bool]]:
 def main(given: Sequence[str] | None = None) -> int:
     """Measure what is asked, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="three rounds, a million rows")
+    parser.add_argument("--quick", action="store_true", help="three rounds, a million rows, slow rivals once")
     parser.add_argument("--rounds", type=int, help="rounds of each table (5)")
     parser.add_argument("--only", action="append", default=[], metavar="PART", help="parts that begin so; may be repeated")
     parser.add_argument("--without", action="append", default=[], metavar="CASE", help="leave out: fallback, or a rival's name")
     asked = parser.parse_args(given)
-    for name in asked.without:
-        FEWER.pop(name, None)
     encoders = {name: how for name, how in {"waystation": "compiled", "fallback": "arrow"}.items() if name not in asked.without}
     held = []
     with set_up(encoders) as stage:
-        bench = Bench(stage, asked.rounds or (3 if asked.quick else 5))
+        bench = Bench(stage, asked.rounds or (3 if asked.quick else 5), quick=asked.quick, without=asked.without)
         for each in stage.ours.values():  # the first task of a process pays for what it loads
-            ours.undo(each, ours.load(stage, each, bench.file(Sort(1000, 6, "plain"))[0], "warm", rows=1000, bad=0)[1])
+            ours.undo(each, ours.load(stage, each, bench.file(Sort(1000, 6, "plain"))[0], "warm", {}, rows=1000, bad=0)[1])
         chosen = {n: p for n, p in parts(bench, asked.quick).items() if not asked.only or n.startswith(tuple(asked.only))}
         held = [(name, part()) for name, part in chosen.items()]
         gains = sorted(meter.gain() for _ in range(3))

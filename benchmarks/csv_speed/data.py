@@ -37,6 +37,11 @@ class Sort:
         """Its columns and their types."""
         return COLUMNS[self.columns]
 
+    @property
+    def told(self) -> dict[str, str]:
+        """Of these, what has to be told: whole numbers too large for a bigint are decimal numbers for whoever infers."""
+        return {"age": "bigint"} if self.like == "dirty" else {}
+
     def clean(self) -> Sort:
         """The same without bad rows: what psql can take."""
         return Sort(self.rows, self.columns, "plain" if self.like == "dirty" else self.like, self.in_order)

@@ -35,11 +35,15 @@ def timed(stage: Stage, ours: Ours, kind: str, params: dict[str, JsonValue]) -> 
     return taken, task
 
 
-def load(stage: Stage, ours: Ours, file: Path, dataset: str, *, rows: int, bad: int) -> tuple[meter.Taken, Task]:
-    """Import a file into a dataset of its own. Raises SystemExit if the rows and rejects are not those of the file."""
+def load(
+    stage: Stage, ours: Ours, file: Path, dataset: str, types: dict[str, str], *, rows: int, bad: int
+) -> tuple[meter.Taken, Task]:
+    """Import a file into a dataset of its own; `types` are named in the request, those of other columns are found in the file.
+    Raises SystemExit if the rows and rejects are not those of the file."""
     upload = send(ours, file)
     stage.settle()
-    taken, task = timed(stage, ours, "import", {"upload": upload, "dataset": dataset, "max_errors": rows})
+    params: dict[str, JsonValue] = {"upload": upload, "dataset": dataset, "types": dict(types), "max_errors": rows}
+    taken, task = timed(stage, ours, "import", params)
     assert task.result is not None
     found = (task.result["rows"], task.result["rejected"])
     if found != (rows - bad, bad):
