@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Three files at a time, also on two cores: each file's tests share servers, and most of their time is waiting for processes.
-TESTS  ?= --numprocesses 4 --dist loadfile
+# Four files at a time, also on two cores: each file's tests share servers, and most of their time is waiting for processes.
+# In the order of tests/conftest.py: what takes longest comes first, so that nobody waits for it at the end.
+TESTS  ?= --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
+# Where this is set, each of the hundreds of processes that the tests start compiles all of Waystation anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test prove-teams prove-csv tutorial clean
+.PHONY: help setup demo up test long check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test prove-teams prove-csv tutorial clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,9 @@ up: $(READY) ## serve at http://127.0.0.1:5000 until Ctrl-C, with all that is ne
 
 test: $(READY) ## run the whole test suite
 	@$(BIN)/python -m pytest $(TESTS)
+
+long: $(READY) ## the tests that take long, which `make test` leaves out (minutes)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m long
 
 check: $(READY) ## the one gate: format, lint, types, import contracts, docs, SQL and tests
 	$(BIN)/ruff format --check .

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import of_home, run
 
 
+@pytest.mark.long
 def test_the_demo_holds_what_it_says_and_leaves_nothing(tmp_path: Path) -> None:
     done = run("demo", "--rows", "100000", "--json", timeout=120, TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr

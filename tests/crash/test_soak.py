@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.crash.soak import soak
 
 
+@pytest.mark.long
 def test_a_short_time_of_attacks_loses_and_doubles_nothing() -> None:
     score = soak(20, seed=7)
     assert score.clean, "\n".join([score.line(20, 7), *score.notes])

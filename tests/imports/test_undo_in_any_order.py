@@ -21,7 +21,7 @@ from waystation.model import State, Task, Verb
 from waystation.storage import datasets
 
 HOUSE = {"chunk_rows": 6}  # steps of three rows
-EXAMPLES = int(os.environ.get("WAYSTATION_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("WAYSTATION_EXAMPLES", "2"))
 NUMBERS = itertools.count()
 TYPES = {"id": "bigint", "kind": "text", "v": "text", "w": "bigint"}
 KEY = ("id", "kind")

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
+
 from tests.conftest import StartWorker
 from tests.promises.exporting import content, done, export
 from tests.support import at_state, children, send, wait_until
@@ -154,6 +156,7 @@ def quoted_csv(rows: int, seed: int) -> bytes:
     return out.getvalue().encode()
 
 
+@pytest.mark.long
 def test_pauses_and_kills_anywhere_leave_no_trace(house: House, start_worker: StartWorker) -> None:
     began = time.monotonic()
     worker = start_worker(slots=1, chunk_rows=1000)

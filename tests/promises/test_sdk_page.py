@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import environ
 from waystation import sdk
 from waystation.sdk import Context, task
@@ -16,6 +18,7 @@ from waystation.workshop import Workshop
 PAGE = (Path(__file__).resolve().parents[2] / "docs/sdk.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_every_example_holds(tmp_path: Path) -> None:
     examples = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "test_page.py").write_text("\n\n".join(examples), encoding="utf-8")

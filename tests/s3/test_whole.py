@@ -47,6 +47,7 @@ def test_a_file_comes_back_the_same_through_a_link_and_through_the_server(
     assert not list(port.settings.home.rglob("*.csv")), "all files are in the bucket"
 
 
+@pytest.mark.long
 def test_an_export_whose_worker_is_killed_as_it_writes_has_the_same_bytes(harbour: House, data: bytes) -> None:
     files = harbour.files
     assert isinstance(files, S3Files)
