@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from waystation import states
 from waystation.access import ANYBODY, Caller, Need
+from waystation.acts import Act
 from waystation.csvio.rejects import Reject, rejects_csv
 from waystation.errors import (
     AlreadyUnderWay,
@@ -65,7 +66,7 @@ from waystation.model import Event as TimelineEvent
 from waystation.sdk.kind import Kind, Registry
 from waystation.secret import MASK, parted, whole
 from waystation.settings import Settings
-from waystation.storage import datasets, holdings, limits, staging, tasks, unfinished, uploads, workers
+from waystation.storage import audit, datasets, holdings, limits, staging, tasks, unfinished, uploads, workers
 from waystation.storage.db import Connection, Database, attempt_name, end_backends
 from waystation.storage.files import Files, Receiver
 from waystation.storage.tasks import NewEvent
@@ -287,6 +288,7 @@ class Control:
                 return self._same(seen, asked), False
             self._hold_uploads(connection, made)
             data: dict[str, JsonValue] = {name: value for name, value in when.items() if value}
+            audit.note(connection, actor, Act.SUBMIT, about=kind, task=made.id, dataset=made.dataset, data=data)
             tasks.write_events(connection, [NewEvent(made.id, "submitted", actor, 0, data=data)])
         if not data:  # what begins later is rung for when it is time
             self.engine.ring(made.queue)
@@ -507,6 +509,8 @@ class Control:
             raise InvalidRequest("`running` must be 0 or more.")
         with self.database.transaction() as connection:
             made = limits.put(connection, scope=scope, name=name, running=running, held=held, reason=reason, set_by=actor)
+            set_to: dict[str, JsonValue] = {"running": running, "held": held}
+            audit.note(connection, actor, Act.LIMIT_SET, about=f"{scope} {name}", reason=reason, data=set_to)
         with self.database.transaction() as connection:
             waiting = tasks.waiting_queues(connection)
         for queue in waiting:
@@ -562,6 +566,26 @@ class Control:
             return replace(held, own_undo=kind is not None and kind.undo_steps is not None)
 
     # -- what a task gives
+    def note(
+        self,
+        connection: Connection,
+        task: Task,
+        act: Act,
+        *,
+        actor: str,
+        reason: str | None = None,
+        data: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """A line of the audit about a task."""
+        audit.note(
+            connection, actor, act, about=task.kind, task=task.id, dataset=task.dataset, reason=reason or None, data=data
+        )
+
+    def note_taken(self, task_id: UUID | str, act: Act, *, actor: str, data: Mapping[str, JsonValue] | None = None) -> None:
+        """Note that somebody is given what a task made. Raises TaskNotFound."""
+        with self.database.transaction() as connection:
+            self.note(connection, self._get(connection, task_id), act, actor=actor, data=data)
+
     def result(self, task_id: UUID | str) -> ResultFile:
         """A task's result file; NoResult without one."""
         task = self.get(task_id)
@@ -674,6 +698,7 @@ class Control:
                     event = answer.event
                     if answer.goal:
                         data["goal"] = answer.goal
+                self.note(connection, task, Act(f"task.{verb}"), actor=actor, reason=reason, data=data)
                 asked = NewEvent(task.id, event, actor, moved.attempt, reason=reason or None, data=data)
                 tasks.write_events(connection, [asked])
                 break

@@ -15,9 +15,10 @@ import time
 from collections.abc import Collection
 
 from waystation.access import Caller, Restriction, Role, hidden_from
+from waystation.acts import Act
 from waystation.errors import InvalidRequest, TokenExists, TokenNotFound, WrongToken
-from waystation.model import Token
-from waystation.storage import tokens
+from waystation.model import JsonValue, Token
+from waystation.storage import audit, tokens
 from waystation.storage.db import Database
 
 PREFIX = "ws_"  # lets scanners for leaked secrets know one
@@ -78,18 +79,21 @@ class Gate:
             token = tokens.by_id(connection, id)
         return self._caller(token) if token else None
 
-    def log_in(self, secret: str, *, seconds: float) -> str:
-        """A new login with this token: its cookie. Raises WrongToken."""
+    def log_in(self, secret: str, *, seconds: float, address: str) -> str:
+        """A new login with this token, from that address: its cookie. Raises WrongToken."""
         caller, cookie = self.caller(secret), secrets.token_urlsafe(32)
         with self._database.transaction() as connection:
             tokens.log_in(connection, _hash(cookie), caller.token, seconds=seconds)
+            audit.note(connection, caller.name, Act.LOGIN, data={"address": address})
         return cookie
 
     def log_out(self, cookie: str) -> None:
         """The login with this cookie ends."""
-        hash = _hash(cookie)
+        hash, caller = _hash(cookie), self.caller_of_session(cookie)
         with self._database.transaction() as connection:
             tokens.log_out(connection, hash)
+            if caller is not None:
+                audit.note(connection, caller.name, Act.LOGOUT)
         self._known.pop(hash, None)
 
     # -- tokens
@@ -114,8 +118,10 @@ class Gate:
             made = tokens.insert(
                 connection, name=name, role=role, groups=groups, hash=_hash(secret), created_by=actor, seconds=seconds
             )
-        if made is None:
-            raise TokenExists(f"A token named {name!r} is in force already.")
+            if made is None:
+                raise TokenExists(f"A token named {name!r} is in force already.")
+            said: dict[str, JsonValue] = {"role": role.value, "groups": sorted(groups), "seconds": seconds}
+            audit.note(connection, actor, Act.TOKEN_CREATE, about=name, data=said)
         self._closed = True
         return made, secret
 
@@ -128,8 +134,9 @@ class Gate:
         """Nobody comes in with it any more; other processes may take a second. Raises TokenNotFound."""
         with self._database.transaction() as connection:
             gone = tokens.revoke(connection, name, revoked_by=actor)
-        if gone is None:
-            raise TokenNotFound(f"There is no token {name[:60]!r} in force.")
+            if gone is None:
+                raise TokenNotFound(f"There is no token {name[:60]!r} in force.")
+            audit.note(connection, actor, Act.TOKEN_REVOKE, about=name)
         with self._lock:
             self._known.clear()
         return gone
@@ -150,6 +157,7 @@ class Gate:
         _check_groups(groups)
         with self._database.transaction() as connection:
             tokens.restrict(connection, scope, name, groups, set_by=actor)
+            audit.note(connection, actor, Act.RESTRICT, about=f"{scope} {name}", data={"groups": sorted(groups)})
             now = tokens.restrictions(connection)
         with self._lock:
             self._known.clear()

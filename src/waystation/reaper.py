@@ -14,12 +14,13 @@ import psycopg
 import structlog
 
 from waystation import states
+from waystation.acts import Act
 from waystation.errors import crash_loop
 from waystation.model import State, Task, Verb
 from waystation.settings import Settings
 from waystation.starting import start_due
 from waystation.states import Event
-from waystation.storage import datasets, holdings, staging, tasks, unfinished, uploads, waiting, webhooks, workers
+from waystation.storage import audit, datasets, holdings, staging, tasks, unfinished, uploads, waiting, webhooks, workers
 from waystation.storage.db import Connection, Database, every, one
 from waystation.storage.files import Files
 from waystation.storage.tasks import NewEvent
@@ -138,6 +139,9 @@ class Reaper:
         workers.forget(connection, FORGET_WORKER)
         webhooks.forget(connection, self.settings.retention_days * 86400)
         tasks.forget_samples(connection, self.settings.retention_days * 86400)
+        connection.commit()
+        if gone := audit.expire(connection, self.settings.audit_days * 86400):
+            audit.note(connection, "retention", Act.AUDIT_EXPIRE, data={"lines": gone})
         connection.commit()
 
     def _retire_one(self, connection: Connection, task: Task) -> None:

@@ -117,6 +117,7 @@ class Settings(BaseModel):
     )
     chunk_rows: int = Field(200_000, ge=1, description="Rows that one step of an import or export has at most.")
     retention_days: float = Field(30.0, gt=0, description="Days that results, rejects and uploads of ended tasks are kept.")
+    audit_days: float = Field(365.0, ge=1, description="Days that lines of the audit are kept.")
     pool: int = Field(8, ge=1, description="Database connections of one web process.")
     threads: int = Field(64, ge=4, description="Threads of the web process; at least sse_clients + 16.")
     sse_clients: int = Field(40, ge=0, description="Live streams that one web process serves at the same time.")

@@ -9,10 +9,11 @@ import psycopg
 import structlog
 
 from waystation import states
+from waystation.acts import Act
 from waystation.cron import due_times
 from waystation.errors import InvalidSchedule
 from waystation.model import JsonValue, Schedule
-from waystation.storage import schedules, tasks
+from waystation.storage import audit, schedules, tasks
 from waystation.storage.db import Connection
 from waystation.storage.tasks import NewEvent
 
@@ -80,6 +81,7 @@ def _insert(connection: Connection, schedule: Schedule, secrets: dict[str, str],
             )
             assert made is not None
             said: dict[str, JsonValue] = {"schedule": schedule.name, "due": due.isoformat()}
+            audit.note(connection, made.created_by, Act.SUBMIT, about=made.kind, task=made.id, dataset=made.dataset, data=said)
             tasks.write_events(connection, [NewEvent(made.id, "submitted", schedule.created_by, 0, data=said)])
             return made.id
     except psycopg.errors.UniqueViolation:

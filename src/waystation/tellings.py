@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from waystation import states
 from waystation.access import Need
+from waystation.acts import Act
 from waystation.control import Control
 from waystation.errors import InvalidRequest, WebhookNotFound
-from waystation.model import Delivery, Webhook
+from waystation.model import Delivery, JsonValue, Webhook
 from waystation.names import check_name
 from waystation.outward import judge
-from waystation.storage import webhooks
+from waystation.storage import audit, webhooks
 
 STATES = tuple(state.value for state in sorted(states.FINAL))
 LEAST_SECRET = 16  # characters
@@ -56,6 +58,8 @@ class Tellings:
             self.control.registry.get(kind)
         judge(url, self.control.settings.webhook_networks)
         with self.control.database.transaction() as connection:
+            told: dict[str, JsonValue] = {"host": urlsplit(url).netloc.rpartition("@")[2], "states": list(states), "held": held}
+            audit.note(connection, actor, Act.WEBHOOK_PUT, about=name, data=told)
             return webhooks.put(
                 connection,
                 name=name,
@@ -68,11 +72,12 @@ class Tellings:
                 created_by=actor,
             )
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, *, actor: str) -> None:
         """Nobody is told any more; what was on its way is given up. Raises WebhookNotFound."""
         self._there(name)
         with self.control.database.transaction() as connection:
             webhooks.delete(connection, name)
+            audit.note(connection, actor, Act.WEBHOOK_DROP, about=name)
 
     def deliveries(self, name: str, limit: int = 100) -> list[Delivery]:
         """The latest deliveries of one, newest first. Raises WebhookNotFound."""

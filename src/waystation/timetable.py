@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from waystation.access import Need
+from waystation.acts import Act
 from waystation.control import Control, Looker
 from waystation.cron import Missed, next_time
 from waystation.errors import InvalidParams, ScheduleNotFound
 from waystation.model import JsonValue, Schedule
 from waystation.names import check_name
-from waystation.storage import schedules
+from waystation.storage import audit, schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class Timetable:
             if known.check_params is not None:
                 known.check_params(Looker(connection, self.control.files), model)
             dataset = clean.get("dataset")
+            told: dict[str, JsonValue] = {"kind": kind, "cron": cron, "zone": zone, "held": held}
+            named = dataset if isinstance(dataset, str) else None
+            audit.note(connection, actor, Act.SCHEDULE_PUT, about=name, dataset=named, data=told)
             return schedules.put(
                 connection,
                 name=name,
@@ -75,7 +79,7 @@ class Timetable:
                 priority=known.priority if priority is None else priority,
                 params=clean,
                 secrets=secrets,
-                dataset=dataset if isinstance(dataset, str) else None,
+                dataset=named,
                 undoable=known.undoable,
                 unit=known.unit,
                 unique_key=known.unique_key(model),
@@ -88,12 +92,13 @@ class Timetable:
                 next_at=next_at,
             )
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, *, actor: str) -> None:
         """It starts nothing any more; tasks that it has started go on. Raises ScheduleNotFound and NotAllowed."""
         self.control.caller.require(Need.SUBMIT)
         self._must_own(self.get(name))
         with self.control.database.transaction() as connection:
-            schedules.delete(connection, name)
+            if schedules.delete(connection, name):
+                audit.note(connection, actor, Act.SCHEDULE_DROP, about=name)
 
     def _must_own(self, there: Schedule | None) -> None:
         if there is not None:

@@ -62,7 +62,7 @@ def test_a_worker_starts_what_is_due(town: House) -> None:
     assert (done.kind, done.created_by, done.params["rows"]) == ("generate", "ann", 5)
     assert timeline(town, done)[0] == "submitted"
     assert get(town).next_at > datetime.now(UTC)
-    Timetable(town.control).drop("nightly")
+    Timetable(town.control).drop("nightly", actor="ada")
 
 
 def test_many_looks_at_once_start_each_time_once(house: House) -> None:
@@ -144,11 +144,11 @@ def test_what_is_wrong_is_said_and_whose_it_is_counts(house: House) -> None:
     put(house)
     bob = Timetable(house.control.acting_for(Caller("bob", Role.OPERATOR, token=2)))
     for act in (
-        lambda: bob.drop("nightly"),
+        lambda: bob.drop("nightly", actor="ada"),
         lambda: bob.put("nightly", "generate", {}, cron="* * * * *", zone="UTC", actor="bob"),
     ):
         with pytest.raises(NotAllowed):
             act()
-    Timetable(house.control).drop("nightly")
+    Timetable(house.control).drop("nightly", actor="ada")
     with pytest.raises(ScheduleNotFound):
         get(house)

@@ -117,7 +117,7 @@ def test_every_end_of_a_task_is_told_signed(town: House) -> None:
         assert is_ours()(secret, headers["Waystation-Signature"], body)
         assert not is_ours()(secret, headers["Waystation-Signature"], body + b" ")
         assert not is_ours()("another", headers["Waystation-Signature"], body)
-        Tellings(town.control).drop("chat")
+        Tellings(town.control).drop("chat", actor="ada")
 
 
 def test_it_is_tried_until_it_is_answered_and_redirects_lead_nowhere(
@@ -181,7 +181,7 @@ def test_a_rollback_tells_nothing_and_a_drop_gives_up(house: House, tellings: Te
     assert told(house) == []
     ended(house)
     assert [d.state for d in told(house)] == ["waiting"]
-    tellings.drop("chat")
+    tellings.drop("chat", actor="ada")
     assert not deliver(courier)
     with pytest.raises(WebhookNotFound):
         told(house)
@@ -202,6 +202,10 @@ def test_what_is_wrong_is_said_and_only_admins_may(house: House, tellings: Telli
     ended(house)
     assert told(house) == []
     manager = Tellings(house.control.acting_for(Caller("bob", Role.MANAGER, token=2)))
-    for act in (manager.every, lambda: manager.put("x", "http://127.0.0.1/", actor="bob"), lambda: manager.drop("chat")):
+    for act in (
+        manager.every,
+        lambda: manager.put("x", "http://127.0.0.1/", actor="bob"),
+        lambda: manager.drop("chat", actor="ada"),
+    ):
         with pytest.raises(NotAllowed):
             act()

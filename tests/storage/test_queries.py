@@ -8,6 +8,7 @@ from importlib.resources import files
 import pytest
 
 from waystation.storage import (
+    audit,
     datasets,
     effects,
     estimating,
@@ -26,6 +27,7 @@ from waystation.wiring import House
 
 MODULES = {
     "tasks": tasks,
+    "audit": audit,
     "datasets": datasets,
     "effects": effects,
     "staging": staging,

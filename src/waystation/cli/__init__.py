@@ -11,7 +11,7 @@ import inspect
 import click
 
 from waystation import __version__
-from waystation.cli import completing, data, hooks, scheduling, serving, tasks, tokens
+from waystation.cli import auditing, completing, data, hooks, scheduling, serving, tasks, tokens
 from waystation.cli.examples import show_examples
 from waystation.cli.session import Session, remote_options
 from waystation.errors import WaystationError
@@ -84,6 +84,7 @@ for _command in (
     *scheduling.COMMANDS,
     *hooks.COMMANDS,
     *tokens.COMMANDS,
+    *auditing.COMMANDS,
     *completing.COMMANDS,
 ):
     show_examples(_command)

@@ -80,6 +80,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("restrict dataset salaries --group payroll", "nobody else sees it, nor its tasks"),
         ("restrict dataset salaries", "for everybody again"),
     ),
+    "audit": (
+        ("audit list --act task.undo --since 2030-01-01", "who took what back"),
+        ("audit list --task TASK_ID", "all that was done to one task"),
+        ("audit export --format jsonl --out audit.jsonl", "all of it, as a file"),
+    ),
     "completion": (("completion bash", "what ~/.bashrc evaluates"),),
 }
 

@@ -341,6 +341,15 @@ class Client:
         path = f"/webhooks/{quote(webhook, safe='')}/deliveries"
         return cast(list[dict[str, JsonValue]], self._wire.json("GET", path)["deliveries"])
 
+    def audit(self, which: Mapping[str, str] | None = None, *, limit: int = 100) -> list[dict[str, JsonValue]]:
+        """The newest lines of the audit. `which`: actor, act, task, dataset, since and till, as the reference has them."""
+        asked = urlencode({**(which or {}), "limit": limit})
+        return cast(list[dict[str, JsonValue]], self._wire.json("GET", f"/audit?{asked}")["entries"])
+
+    def export_audit(self, which: Mapping[str, str] | None = None, *, form: str = "csv") -> Iterator[bytes]:
+        """All lines of the audit that fit, oldest first, as `csv` or `jsonl`, in blocks of bytes."""
+        return self._wire.stream(f"/audit?{urlencode({**(which or {}), 'format': form})}")
+
     def ready(self) -> dict[str, JsonValue]:
         """What /readyz says; `Unavailable` (with its parts in `extra`) while a part is missing."""
         return cast(dict[str, JsonValue], self._wire.json("GET", "/readyz"))

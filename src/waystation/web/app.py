@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 from waystation.web import current, guards, packing, page, problems
 from waystation.web.api import (
     asking,
+    audit,
     catalog,
     estimates,
     limits,
@@ -42,6 +43,7 @@ ROOMS: tuple[Room, ...] = (
     schedules.room,
     webhooks.room,
     tokens.room,
+    audit.room,
     probes.room,
     reference.room,
 )

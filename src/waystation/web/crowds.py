@@ -9,10 +9,11 @@ from limits.strategies import FixedWindowRateLimiter
 from waystation.errors import TooManyRequests
 
 WRONG_TOKENS = 60  # a minute from one address: so many are mistakes of a program, and guesses of nobody who could succeed
+REFUSALS, OF_ALL = 20, 300  # lines of the audit in a minute about refusals: of one caller or address, and of all
 
 
 class Crowds:
-    """Requests of each caller, and wrong tokens from each address."""
+    """Requests of each caller, wrong tokens from each address, and refusals."""
 
     def __init__(self) -> None:
         self._window = FixedWindowRateLimiter(MemoryStorage())
@@ -26,3 +27,9 @@ class Crowds:
         """One more wrong token from there. Raises TooManyRequests; right ones are not counted, and are always let in."""
         if not self._window.hit(RateLimitItemPerMinute(WRONG_TOKENS), "wrong", address):
             raise TooManyRequests(f"{WRONG_TOKENS} wrong tokens within a minute came from {address}.")
+
+    def refusal(self, who: str) -> None:
+        """One more refusal of this caller or address. Raises TooManyRequests when so many were noted that it need not be."""
+        noted = self._window.hit(RateLimitItemPerMinute(REFUSALS), "refusals", who)
+        if not (noted and self._window.hit(RateLimitItemPerMinute(OF_ALL), "refusals of all")):
+            raise TooManyRequests

@@ -63,6 +63,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", "/tasks/<task_id>/rejects"): Example(query={"format": "json", "limit": "100"}),
     ("GET", "/datasets/<name>/estimate"): Example(query={"from": "2015-01-01", "till": "2015-12-31", "filter": "age >= 18"}),
     ("GET", "/datasets/<name>/preview"): Example(query={"limit": "20"}),
+    ("GET", "/audit"): Example(query={"act": "task.undo", "since": "2015-01-01T00:00:00Z"}),
     ("PUT", "/limits/<scope>/<name>"): Example(body={"running": 2, "reason": "the disk is slow today"}),
 }
 

@@ -12,6 +12,7 @@ from flask import request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waystation.access import Role
+from waystation.acts import Act, Which
 from waystation.cron import Missed
 from waystation.errors import InvalidDate, InvalidParams, InvalidRequest, MalformedBody
 from waystation.filters import LONGEST as LONGEST_FILTER
@@ -162,6 +163,28 @@ class RestrictionRequest(Input):
     """For whom a kind or a dataset is."""
 
     groups: list[str] = Field(max_length=100, description="Groups of tokens; none lets everybody in.")
+
+
+class AuditQuery(Input):
+    """Which lines of the audit, and in which form."""
+
+    actor: str | None = Field(None, max_length=200, description="Who did it.")
+    act: Act | None = Field(None, description="What was done.")
+    task: UUID | None = Field(None, description="The task that it was done to.")
+    dataset: str | None = Field(None, max_length=200, description="The dataset of that task.")
+    since: AwareDatetime | None = Field(None, description="From this moment on; with its zone, as in 2030-01-31T00:00:00Z.")
+    till: AwareDatetime | None = Field(None, description="Up to this moment, which is not included.")
+    limit: int = Field(100, ge=1, le=1000, description="Lines a page.")
+    cursor: str | None = Field(
+        None, pattern="^[0-9a-z]{1,12}$", description="Where the page begins: from `next` of the page before."
+    )
+    format: Literal["json", "jsonl", "csv"] = Field(
+        "json", description="json: a page, newest first; jsonl, csv: all that fits, oldest first, as a file."
+    )
+
+    def which(self) -> Which:
+        """The part that chooses lines."""
+        return Which(actor=self.actor, act=self.act, task=self.task, dataset=self.dataset, since=self.since, till=self.till)
 
 
 class ManyFilter(Input):

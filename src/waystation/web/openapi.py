@@ -162,6 +162,7 @@ def _body(op: Operation, example: Example) -> dict[str, Any]:
 
 
 def _answers(answers: tuple[Answer, ...]) -> dict[str, Any]:
+    """One entry a status; what has it in several forms is several answers, whose words and media types stand together."""
     out: dict[str, Any] = {}
     for answer in answers:
         said: dict[str, Any] = {"description": answer.says}
@@ -172,6 +173,9 @@ def _answers(answers: tuple[Answer, ...]) -> dict[str, Any]:
             said["content"] = {answer.media_type: {"schema": schema}}
         if answer.headers:
             said["headers"] = {n: {"description": text, "schema": {"type": "string"}} for n, text in answer.headers.items()}
+        if (before := out.get(str(answer.status))) is not None:
+            said["description"] = f"{before['description']} {said['description']}"
+            said["content"] = {**before.get("content", {}), **said.get("content", {})}
         out[str(answer.status)] = said
     return out
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 
 from waystation import errors
+from waystation.web import refusals
 
 log = logging.getLogger("waystation.web")
 
@@ -73,6 +74,7 @@ def install(app: Flask) -> None:
 def _ours(error: errors.WaystationError) -> Response:
     if isinstance(error, errors.TokenNeeded) and _is_a_persons_look():
         return _to_login()
+    refusals.note(error)
     if error.status >= 500 and error.retry_after is None:
         log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
     return answer(error)

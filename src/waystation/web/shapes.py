@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from waystation.access import Restriction
+from waystation.acts import Entry
 from waystation.kinds.duplicates import told
 from waystation.kinds.previewing import Preview as ImportLook
 from waystation.model import (
@@ -697,3 +698,29 @@ class RestrictionList(Shape):
     def of(cls, found: list[Restriction]) -> RestrictionList:
         """With the groups in the order of the alphabet."""
         return cls(restrictions=[RestrictionOut(scope=r.scope, name=r.name, groups=sorted(r.groups)) for r in found])
+
+
+class AuditEntry(Shape):
+    """A line of the audit."""
+
+    id: int
+    at: datetime
+    actor: str
+    act: str
+    about: str | None = Field(description="The name of what it was done to, or the kind of the task.")
+    task: UUID | None
+    dataset: str | None
+    reason: str | None
+    data: dict[str, Any]
+
+
+class AuditPage(Shape):
+    """Lines of the audit, newest first."""
+
+    entries: list[AuditEntry]
+    next: str | None = Field(description="The address of the page after this one.")
+
+    @classmethod
+    def of(cls, found: list[Entry], following: str | None) -> AuditPage:
+        """The lines as the API tells them."""
+        return cls(entries=[AuditEntry.model_validate(e) for e in found], next=following)

@@ -26,6 +26,7 @@ DECIDED = {
     "DELETE /tokens/{name}": ADMIN,
     "DELETE /uploads/{upload_id}": OWN,
     "DELETE /webhooks/{name}": ADMIN,
+    "GET /audit": ADMIN,
     "GET /datasets": SEE,
     "GET /datasets/{name}": SEE,
     "GET /datasets/{name}/batches": SEE,

@@ -11,7 +11,9 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from waystation.access import Need
+from waystation.acts import Act
 from waystation.errors import MalformedBody, NoResult, RangeNotSatisfiable, TaskNotFound, WrongLink
+from waystation.model import JsonValue
 from waystation.web import current
 from waystation.web.api.common import json_of
 from waystation.web.inputs import EventsQuery, LinkQuery, LinkRequest, RejectsQuery, body, query
@@ -42,8 +44,10 @@ def result(task_id: str) -> ResponseReturnValue:
     query(LinkQuery)
     control = current.control()
     file = control.result(task_id)
+    actor = current.actor()
     seconds = control.settings.s3_links
     if seconds and (link := control.files.link(file.place, seconds=seconds)):
+        control.note_taken(task_id, Act.RESULT_FETCH, actor=actor, data=_how())
         return Response(status=302, headers={"Location": link, "Cache-Control": "no-store"})
     response = Response(wrap_file(request.environ, file.open(), 2**20), mimetype=file.media_type, direct_passthrough=True)
     response.content_length = file.size
@@ -56,9 +60,17 @@ def result(task_id: str) -> ResponseReturnValue:
         raise
     if request.method == "HEAD" or response.status_code == 304:
         response.close()  # nobody is going to read the file
+    else:
+        control.note_taken(task_id, Act.RESULT_FETCH, actor=actor, data=_how())
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
     return response
+
+
+def _how() -> dict[str, JsonValue]:
+    """How a file is fetched: by a link that somebody was given, or a part of it."""
+    told: dict[str, JsonValue] = {"link": True} if "signature" in request.args else {}
+    return {**told, "range": request.headers["Range"][:100]} if "Range" in request.headers else told
 
 
 @room.operation(
@@ -75,6 +87,8 @@ def rejects(task_id: str) -> ResponseReturnValue:
     uploaded again (those two columns are dropped then); as JSON with line, column, value and reason."""
     asked = query(RejectsQuery)
     control = current.control()
+    if request.method != "HEAD":
+        control.note_taken(task_id, Act.REJECTS_FETCH, actor=current.actor(), data=_how())
     if asked.format == "json":
         rows = control.reject_rows(task_id, after=asked.after, limit=asked.limit)
         return json_of(RejectList(rejects=[RejectRow.model_validate(r) for r in rows]))
@@ -116,5 +130,7 @@ def link(task_id: str) -> ResponseReturnValue:
     task = current.control().get(task_id)
     if asked.to == "result":
         current.control().result(task.id)
+    until: dict[str, JsonValue] = {"to": asked.to, "seconds": asked.seconds}
+    current.control().note_taken(task.id, Act.LINK_CREATE, actor=current.actor(), data=until)
     url, expires = signed(current.house().gate, f"{task_url(task)}/{asked.to}", caller=current.caller(), seconds=asked.seconds)
     return json_of(LinkOut(url=url, expires_at=datetime.fromtimestamp(expires, UTC)), 201)

@@ -84,5 +84,5 @@ def put_schedule(name: str) -> ResponseReturnValue:
 )
 def drop_schedule(name: str) -> ResponseReturnValue:
     """Let it start nothing any more."""
-    Timetable(current.control()).drop(name)
+    Timetable(current.control()).drop(name, actor=current.actor())
     return Response(status=204)

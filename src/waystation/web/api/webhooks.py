@@ -59,7 +59,7 @@ def put_webhook(name: str) -> ResponseReturnValue:
 )
 def drop_webhook(name: str) -> ResponseReturnValue:
     """Tell it of nothing any more."""
-    Tellings(current.control()).drop(name)
+    Tellings(current.control()).drop(name, actor=current.actor())
     return Response(status=204)
 
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from waystation.access import Need
 from waystation.errors import WrongToken
-from waystation.web import current
+from waystation.web import current, refusals
 from waystation.web.addresses import COOKIE, host_of, is_loopback
 from waystation.web.api.common import has_page
 from waystation.web.inputs import MAX_JSON
@@ -34,9 +34,10 @@ def log_in() -> ResponseReturnValue:
     house = current.house()
     seconds = house.settings.session_hours * 3600
     try:
-        cookie = house.gate.log_in(request.form.get("token", "").strip(), seconds=seconds)
+        cookie = house.gate.log_in(request.form.get("token", "").strip(), seconds=seconds, address=request.remote_addr or "")
     except WrongToken as error:
         current.crowds().wrong_token(request.remote_addr or "")
+        refusals.note(error)
         return make_response(_form(error), error.status)
     response = redirect(_next(), 303)
     _set(response, cookie, int(seconds))
