@@ -10,12 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import BinaryIO
 
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.formats import ORDERS, PLAIN, SEPARATORS, DateOrder, ValueFormat
 from waystation.csvio.reading import Ragged, fits, fitted
-from waystation.csvio.records import Record, scan
+from waystation.csvio.records import scan, split
 from waystation.csvio.sniff import Sniffed
 from waystation.csvio.types import TYPES
 from waystation.csvio.words import quoted
@@ -88,9 +89,9 @@ def infer(
 
 def _count(records: list[list[str]], position: int, nulls: set[str]) -> Counter[str]:
     """How often each value stands in a column. Samples are read as Latin-1, one character a byte; the values are UTF-8."""
-    made: Counter[str] = Counter()
-    for value, times in Counter(record[position] for record in records).items():
-        made[value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")] += times
+    made = Counter(map(itemgetter(position), records))
+    for value in [value for value in made if not value.isascii()]:
+        made[value.encode("latin-1").decode("utf-8", "replace")] += made.pop(value)
     for word in nulls:
         del made[word]
     return made
@@ -101,8 +102,15 @@ def _settle(values: Counter[str]) -> tuple[DateOrder, str, str]:
 
     A day after the twelfth settles it, if none contradicts.
     """
-    turned = [(value, match) for value in values if (match := _turned(value))]
-    if sum(values[value] for value, _ in turned) < values.total() * (1 - TOLERANCE) or not turned:
+    turned, left = [], values.total() * TOLERANCE
+    for value, times in values.items():
+        if match := _turned(value):
+            turned.append((value, match))
+        else:
+            left -= times
+            if left < 0:
+                return "ymd", "", ""
+    if not turned:
         return "ymd", "", ""
     day_first = next((value for value, match in turned if int(match[1]) > 12), None)
     month_first = next((value for value, match in turned if int(match[3]) > 12), None)
@@ -121,15 +129,13 @@ def _choose(sure: Counter[str], every: Counter[str], form: ValueFormat) -> tuple
     if not total:
         return "text", "no value in the samples"
     marks = str.maketrans("", "", SEPARATORS[form.thousands])
-    coded = next((value for value in every if _code(value.translate(marks))), None)
+    coded = next((value for value in every if _code(value.translate(marks) if marks else value)), None)
     best: tuple[int, str, str | None] | None = None
     for kind in _CANDIDATES:
         if coded is not None and kind in _NUMBERS:
             continue
-        misfits, example = _misfits(kind, every, form, int(total * TOLERANCE))
-        if misfits is None or (best and misfits >= best[0]):
-            continue
-        if _misfits(kind, sure, form, int(sure.total() * TOLERANCE))[0] is None:
+        misfits, example, of_the_sure = _misfits(kind, every, sure, form, int(total * TOLERANCE))
+        if misfits is None or (best and misfits >= best[0]) or of_the_sure > int(sure.total() * TOLERANCE):
             continue
         best = misfits, kind, example
         if not misfits:
@@ -145,10 +151,12 @@ def _choose(sure: Counter[str], every: Counter[str], form: ValueFormat) -> tuple
     return kind, f"{total - misfits:,} of {total:,} sampled values are {words}; {quoted(example)} is not"
 
 
-def _misfits(kind: str, values: Counter[str], form: ValueFormat, allowed: int) -> tuple[int | None, str | None]:
-    """How many values do not fit, and one of them; None if more than are allowed."""
+def _misfits(
+    kind: str, values: Counter[str], sure: Counter[str], form: ValueFormat, allowed: int
+) -> tuple[int | None, str | None, int]:
+    """How many values do not fit (None if more than are allowed), one of them, and how many of `sure` are among them."""
     parse, barred = TYPES[kind].parse, _NOT_INFERRED.get(kind)
-    count, example = 0, None
+    count, example, of_the_sure = 0, None, 0
     for value, times in values.items():
         try:
             if not (barred and barred(value)):
@@ -157,10 +165,11 @@ def _misfits(kind: str, values: Counter[str], form: ValueFormat, allowed: int) -
         except ValueError:
             pass
         count += times
+        of_the_sure += sure[value]
         example = value
         if count > allowed:
-            return None, value
-    return count, example
+            return None, value, of_the_sure
+    return count, example, of_the_sure
 
 
 def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragged) -> tuple[list[list[str]], list[list[str]]]:
@@ -172,11 +181,13 @@ def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragg
     for most in (_FIRST, _MOST):
         source.seek(begin)
         data = source.read(most)
-        first = [r.fields for r in scan(data, dialect, eof=begin + len(data) >= size) if r.fields]
+        whole = begin + len(data) >= size
+        every = [r.fields for r in scan(data, dialect, eof=True)] if whole else split(data, dialect)[:-1]
+        first = [fields for fields in every if fields]
         if first:
             break
     right = list(_fitting(first, width, ragged))
-    if begin + len(data) >= size:
+    if whole:
         return right, []
     step = min(_MOST, max(_LEAST, SAMPLE_RECORDS * len(data) // max(1, len(first))))
     others: list[list[str]] = []
@@ -197,23 +208,29 @@ def aligned(data: bytes, dialect: Dialect, width: int, ragged: Ragged = "reject"
     The piece may begin in a bare field, at a field's beginning or within quotes: it is read in each of these ways, and
     those must not disagree that give records of the right width.
     """
-    readings: list[list[Record]] = []
-    for lead in (b"x", b"", (dialect.quote or "").encode()):
-        records = list(scan(lead + data, dialect, eof=False))[1:]  # the first one is the rest of a record
-        records = [Record(r.fields, r.end - len(lead), r.lines) for r in records if r.fields]
+    readings: list[list[list[str]]] = []
+    for lead in _leads(data, dialect):
+        records = split(lead + data, dialect)[1:]  # the first one is the rest of a record
+        records = [fields for fields in records if fields]
         # A short record tells nothing of where records begin, even where they may be short.
-        right = sum(fits(record.fields, width, "trim" if ragged == "fill" else ragged) for record in records)
-        if records and right >= _ALIGNED * len(records):
+        right = sum(fits(fields, width, "trim" if ragged == "fill" else ragged) for fields in records[:-1])
+        if len(records) > 1 and right >= _ALIGNED * (len(records) - 1):
             readings.append(records)
     if not readings:
         return []
     agreed = min(readings, key=len)  # what all of them have; the others may have read the inside of a field as rows
-    tail = _tail(agreed)
-    if any(_tail(other) != tail for other in readings):
+    # Those that end in the same record, and in the same beginning of one, end at the same place.
+    if any(other[-2:] != agreed[-2:] for other in readings):
         return []
     # The first record may still be read wrongly where two ways meet only after it.
-    return list(_fitting((record.fields for record in agreed[1:]), width, ragged))
+    return list(_fitting(agreed[1:-1], width, ragged))
 
 
-def _tail(records: list[Record]) -> tuple[int, list[str]]:
-    return records[-1].end, records[-1].fields
+def _leads(data: bytes, dialect: Dialect) -> Iterator[bytes]:
+    """What a piece may be the rest of: a bare field, nothing where that makes a difference, a field in quotes."""
+    yield b"x"
+    quote = (dialect.quote or "").encode()
+    if quote and quote in data:
+        if data.startswith(quote):
+            yield b""
+        yield quote

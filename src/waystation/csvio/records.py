@@ -46,3 +46,9 @@ def scan(data: bytes, dialect: Dialect, *, eof: bool) -> Iterator[Record]:
         if dry and not eof:
             return
         yield Record(fields, used, reader.line_num)
+
+
+def split(data: bytes, dialect: Dialect) -> list[list[str]]:
+    """The fields alone of the records that are complete in `data`, as `scan` gives them, and behind them those of the one that
+    is not, with an `x` at its end: faster where nobody asks for places."""
+    return list(csv.reader(io.StringIO(data.decode("latin-1") + "x", newline=""), **dialect.format))

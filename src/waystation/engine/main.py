@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -70,6 +71,7 @@ def build(settings: Settings) -> tuple[Celery, list[str]]:
         # A child leaves Ctrl-C to the supervisor. What fails here would be swallowed by Celery; the first ring tells it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         shop()
+        gc.freeze()  # what is loaded by now stays: looking through all of it again and again takes time from the tasks
 
     def listens(**_: object) -> None:
         if settings.pulse is not None:

@@ -57,7 +57,7 @@ def load(
     plan = Plan(source, place, rules, known=batch.ledger(since=place.offset), most_rows=max(1, ctx.chunk_rows // CHUNKS))
     kept_at = time.monotonic()
     stopped: WaystationError | None = None
-    with Streams(ctx.lane, batch, indexed=cursor.get("indexed", ())) as streams:
+    with Streams(ctx.lane, batch) as streams:
         more = True
         while more:
             try:
@@ -77,7 +77,7 @@ def load(
                 plan.learn(row, seconds)
             due = streams.asked or time.monotonic() - kept_at >= STEP or place.record - kept.record >= ctx.chunk_rows
             if place != kept and (due or not more):
-                yield _checkpoint(ctx, cursor, place, size, streams.indexed)
+                yield _checkpoint(ctx, cursor, place, size)
                 kept, kept_at = place, time.monotonic()
         if stopped is not None:
             raise stopped
@@ -85,7 +85,7 @@ def load(
     return {**cursor, **place.as_json()}
 
 
-def _checkpoint(ctx: Context, cursor: Cursor, place: Place, size: int, indexed: list[int]) -> Checkpoint:
+def _checkpoint(ctx: Context, cursor: Cursor, place: Place, size: int) -> Checkpoint:
     """The cursor at a place.
 
     Its commit does not wait for the disk, and is exact all the same. The chunks that it counts were committed before it, so
@@ -93,7 +93,7 @@ def _checkpoint(ctx: Context, cursor: Cursor, place: Place, size: int, indexed: 
     their checkpoint are found in the ledger, which is committed with their rows.
     """
     ctx.db.execute("SET LOCAL synchronous_commit = off")
-    cursor = {**cursor, **place.as_json(), "indexed": indexed}
+    cursor = {**cursor, **place.as_json()}
     return Checkpoint(cursor, done=place.offset, total=size, phase="read", counts=counts(cursor))
 
 

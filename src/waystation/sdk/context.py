@@ -252,12 +252,13 @@ class Context:
         parts: int = 1,
         sha256: str | None = None,
     ) -> BatchWriter:
-        """Begin the batch that this task publishes when it succeeds; mode: append, replace or dry_run.
+        """Begin the batch that this task publishes when it succeeds; mode: append, replace or dry_run. Fill it by
+        sdk.streams.Streams, whose `finish` makes the index that readers look rows up in.
 
         `header`: names of the fields that rejected rows have. `parts`: into how many tables it is filled side by side.
         `sha256`: of the file that it is made of, by which the same file is noticed when it comes again.
         """
-        made = staging.stage(self.db, self.task, dataset, mode, columns, header, parts=parts, sha256=sha256)
+        made = staging.stage(self.db, self.task, dataset, mode, columns, header, parts=parts, indexed=False, sha256=sha256)
         return BatchWriter(self.db, made)
 
     def batch(self, dataset: str, columns: Mapping[str, str], *, mode: Literal["append", "replace"] = "append") -> NewBatch:

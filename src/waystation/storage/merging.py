@@ -162,7 +162,7 @@ def begin(connection: Connection, task: UUID, merge: Merge, *, alone: bool) -> l
     connection.execute(
         sql.SQL("CREATE TABLE {} (_row bigint PRIMARY KEY) WITH (autovacuum_enabled = false)").format(met_table(id))
     )
-    staging.make_part(connection, id, columns)
+    staging.index_rows(connection, staging.make_part(connection, id, columns))
     ids = None if alone else [b.id for b in found]
     run(connection, SQL["stand_on"], id=id, base=ids, columns=Jsonb([c.as_json() for c in columns]))
     return found
@@ -222,7 +222,7 @@ def add_new(connection: Connection, merge: Merge, *, first: int, end: int, shift
 
 def end(connection: Connection, merge: Merge) -> None:
     """All is written: let the index know the rows that it does not know yet."""
-    staging.summarize_rest(connection, _part(connection, merge)[0])
+    staging.index_rows(connection, _part(connection, merge)[0])
 
 
 def _selected(columns: Sequence[Column], have: frozenset[str]) -> sql.Composed:

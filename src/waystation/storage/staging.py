@@ -88,10 +88,12 @@ def stage(
     header: Sequence[str] = (),
     *,
     parts: int = 1,
+    indexed: bool = True,
     sha256: str | None = None,
 ) -> Staged:
     """Begin a batch: its parts (invisible to readers) and the table of its rejects. `header`: the fields of a reject.
-    `sha256`: of the file that it is made of."""
+    `indexed`: False for parts that get their index once they are full (`index_rows`), which costs less than one that is kept
+    while they fill. `sha256`: of the file that it is made of."""
     values = Jsonb([c.as_json() for c in columns])
     row = one(
         connection,
@@ -105,6 +107,9 @@ def stage(
     )
     batch = _id(row)
     made = tuple(make_part(connection, batch, columns) for _ in range(parts))
+    if indexed:
+        for part in made:
+            index_rows(connection, part)
     connection.execute(
         sql.SQL(
             "CREATE TABLE {} (record bigint PRIMARY KEY, line bigint NOT NULL, col text, value text NOT NULL,"
@@ -115,7 +120,7 @@ def stage(
 
 
 def make_part(connection: Connection, batch: int, columns: Sequence[Column]) -> Part:
-    """A further part of a batch, empty and invisible to readers."""
+    """A further part of a batch, empty, invisible to readers and without an index."""
     id = _id(one(connection, SQL["insert_part"], batch=batch))
     part = Part(id, f"p{id}")
     run(connection, SQL["name_part"], id=id, relation=part.relation)
@@ -124,13 +129,19 @@ def make_part(connection: Connection, batch: int, columns: Sequence[Column]) -> 
             part_table(part.relation), definitions(columns), sql.Literal(id)
         )
     )
-    # Least and greatest alone: the rows of one stream lie nearly in order, and minmax-multi would double the cost of loading.
+    return part
+
+
+def index_rows(connection: Connection, part: Part) -> None:
+    """The index that finds rows by their `_row`, knowing all that are there; one that is there already gets to know them."""
+    connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")  # parts are indexed side by side as it is
+    # Least and greatest alone: the rows of one stream lie nearly in order, and minmax-multi would double the cost.
     connection.execute(
-        sql.SQL("CREATE INDEX {} ON {} USING brin (_row) WITH (pages_per_range = {})").format(
+        sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_row) WITH (pages_per_range = {})").format(
             sql.Identifier(_index(part)), part_table(part.relation), sql.Literal(SUMMARIZED)
         )
     )
-    return part
+    run(connection, SQL["summarize_rest"], index=f'parts."{_index(part)}"')
 
 
 def _index(part: Part) -> str:
@@ -163,11 +174,6 @@ def summarize(connection: Connection, part: Part, *, first: int, end: int) -> No
     They must be full: a row that comes later into pages which are summarized changes the summary, one by one.
     """
     run(connection, SQL["summarize"], index=f'parts."{_index(part)}"', first=first, end=end, step=SUMMARIZED)
-
-
-def summarize_rest(connection: Connection, part: Part) -> None:
-    """Let the index know all that it does not know yet."""
-    run(connection, SQL["summarize_rest"], index=f'parts."{_index(part)}"')
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------
