@@ -21,6 +21,7 @@ class Act(StrEnum):
     TERMINATE = "task.terminate"
     RETRY = "task.retry"
     UNDO = "task.undo"
+    FORGET = "task.forget"
     RESULT_FETCH = "result.fetch"
     REJECTS_FETCH = "rejects.fetch"
     LINK_CREATE = "link.create"

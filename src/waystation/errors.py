@@ -284,6 +284,13 @@ class VerbNotPossible(WaystationError):
     remedy = "The field `possible` names what can be done now."
 
 
+class TaskUnfinished(WaystationError):
+    """The task has not ended, or it failed and keeps what it has for a retry."""
+
+    code, status, exit_code = "task-unfinished", 409, 4
+    remedy = "Stop it first, which takes back what it has staged: POST /tasks/ID/stop, or `waystation stop ID`; then ask again."
+
+
 class UploadUnfinished(WaystationError):
     """This upload is not whole yet."""
 

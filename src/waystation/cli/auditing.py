@@ -1,4 +1,4 @@
-"""The command about who did what."""
+"""The commands about who did what, and about what is to be forgotten of people."""
 
 from __future__ import annotations
 
@@ -79,4 +79,28 @@ def _which(chosen: dict[str, Any]) -> dict[str, str]:
     return {n: v.astimezone().isoformat() if isinstance(v, datetime) else v for n, v in values.items() if v is not None}
 
 
-COMMANDS: list[click.Command] = [audit]
+@click.command()
+@click.argument("task_id")
+@click.option("--reason", help="Why; the timeline and the audit show it.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask whether to go on; a terminal is asked otherwise.")
+@remote
+def forget(session: Session, task_id: str, reason: str | None, yes: bool) -> None:
+    """Remove what a task that has ended keeps of people, for good. For admins.
+
+    The file that was sent, the result, the rejected rows, the file's name, secrets, and its kind's log lines. Rows that it has
+    put into a dataset stay: `waystation undo` takes those back.
+    """
+    if not yes and not session.as_json and sys.stdin.isatty():
+        click.confirm(f"Remove the upload, the result and the rejected rows of {task_id} for good?", abort=True, err=True)
+    task = session.client.forget(task_id, reason=reason)
+    if session.as_json:
+        session.json(task)
+        return
+    session.say("Its upload, result, rejected rows and file name are gone; the audit tells of it.")
+    if task.status == "succeeded" and task["dataset"] and task["kind"] == "import":
+        session.say(
+            f"Its rows stand in the dataset {escape(str(task['dataset']))}: `waystation undo {task.id}` takes them back."
+        )
+
+
+COMMANDS: list[click.Command] = [audit, forget]

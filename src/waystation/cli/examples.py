@@ -85,6 +85,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("audit list --task TASK_ID", "all that was done to one task"),
         ("audit export --format jsonl --out audit.jsonl", "all of it, as a file"),
     ),
+    "forget": (("forget TASK_ID --reason 'asked for by ada'", "the file, the result and the rejected rows, for good"),),
     "completion": (("completion bash", "what ~/.bashrc evaluates"),),
 }
 

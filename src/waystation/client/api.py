@@ -358,6 +358,11 @@ class Client:
         """The page of metrics, in Prometheus' text format."""
         return b"".join(self._wire.stream("/metrics")).decode()
 
+    def forget(self, task_id: str, *, reason: str | None = None) -> Task:
+        """Remove what a task that has ended keeps of people: upload, result, rejects, file name. Raises TaskUnfinished."""
+        body = {"reason": reason} if reason else {}
+        return Task(self, self._wire.json("DELETE", f"/tasks/{quote(task_id)}/data", body))
+
     # -- the verbs -----------------------------------------------------------------------------------------------------
     def act(
         self, verb: Verb | str, task_id: str, *, reason: str | None = None, params: Mapping[str, JsonValue] | None = None

@@ -533,3 +533,10 @@ def latest_events(connection: Connection, task: UUID, *, logs: bool, before: int
     """The newest lines of a task's log, or of the rest of its timeline; of those before a line, if one is named."""
     rows = every(connection, SQL["latest_events"], task=task, logs=logs, before=before, limit=limit)
     return [Event(**{f.name: r[f.name] for f in fields(Event)}) for r in rows]
+
+
+def forget(connection: Connection, task: Task, *, result: dict[str, JsonValue] | None) -> Task | None:
+    """Remove what the row and the log of a task that has ended tell of people; None if it is no longer as it was read."""
+    values = {"id": task.id, "state": task.state.value, "result": Jsonb(result) if result is not None else None}
+    run(connection, SQL["forget_log"], task=task.id)
+    return _maybe(one(connection, SQL["forget"], **values))

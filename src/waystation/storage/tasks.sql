@@ -278,3 +278,14 @@ SELECT * FROM (
 -- The states of several tasks at once, for whoever sweeps what they left behind.
 -- name: states
 SELECT id, state FROM tasks WHERE id = ANY(%(ids)s)
+
+-- What a task that has ended keeps of people is removed from its row: the file's name, secrets, values in errors and results.
+-- name: forget
+UPDATE tasks SET label = NULL, secrets = NULL, error = NULL, result = %(result)s, files = '{}',
+    updated_at = clock_timestamp(), version = version + 1
+WHERE id = %(id)s AND state = %(state)s AND lease_until IS NULL
+RETURNING *
+
+-- And the lines that its kind wrote into its log.
+-- name: forget_log
+DELETE FROM events WHERE task = %(task)s AND event = 'log'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
+from uuid import UUID
 
 from waystation.model import Delivery, JsonValue, Webhook
 from waystation.storage.db import Connection, Row, every, one, run
@@ -73,3 +74,8 @@ def failed(connection: Connection, taken: Taken, *, status: int | None, error: s
 def forget(connection: Connection, seconds: float) -> None:
     """Drop what ended longer ago than so many seconds."""
     run(connection, SQL["forget"], seconds=seconds)
+
+
+def forget_label(connection: Connection, task: UUID) -> None:
+    """The name of this task's file is no more in what was told of it, or is to be."""
+    run(connection, SQL["forget_label"], task=task)

@@ -48,3 +48,7 @@ WHERE id = %(id)s AND tries = %(tries)s::int AND state = 'waiting'
 -- What ended long ago.
 -- name: forget
 DELETE FROM deliveries WHERE ended_at < now() - make_interval(secs => %(seconds)s)
+
+-- The name of a task's file in what was told of it.
+-- name: forget_label
+UPDATE deliveries SET body = body || '{"label": null}' WHERE task = %(task)s

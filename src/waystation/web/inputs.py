@@ -103,6 +103,12 @@ class VerbRequest(Input):
     )
 
 
+class ForgetRequest(Input):
+    """Why it is to be forgotten."""
+
+    reason: str | None = Field(None, max_length=1000, description="Shown in the timeline and in the audit.")
+
+
 class ReadyQuery(Input):
     """Which parts are asked for."""
 

@@ -23,6 +23,7 @@ OWN = "operator, or manager of others'"
 DECIDED = {
     "DELETE /limits/{scope}/{name}": MANAGE,
     "DELETE /schedules/{name}": OPERATE,
+    "DELETE /tasks/{task_id}/data": ADMIN,
     "DELETE /tokens/{name}": ADMIN,
     "DELETE /uploads/{upload_id}": OWN,
     "DELETE /webhooks/{name}": ADMIN,

@@ -18,9 +18,11 @@ from waystation.errors import (
     MalformedBody,
     QueueFull,
     TaskNotFound,
+    TaskUnfinished,
     TooManyTasks,
     UnknownVerb,
 )
+from waystation.forgetting import Forgetting
 from waystation.model import TaskFilter, Verb
 from waystation.states import task_status
 from waystation.web import current, guards
@@ -35,7 +37,7 @@ from waystation.web.api.common import (
     json_of,
     submitted,
 )
-from waystation.web.inputs import ListQuery, ManyRequest, ShowQuery, Submission, VerbRequest, body, query
+from waystation.web.inputs import ForgetRequest, ListQuery, ManyRequest, ShowQuery, Submission, VerbRequest, body, query
 from waystation.web.operations import Answer, Room
 from waystation.web.pages import live, one
 from waystation.web.problems import prefers_page
@@ -201,3 +203,22 @@ def act_by_get(task_id: str, verb: str) -> ResponseReturnValue:
             raise guards.only_post(f"/tasks/{task_id}/{verb}")
         guards.acting_get()
     return _act(task_id, verb)
+
+
+@room.operation(
+    "DELETE",
+    "/tasks/<task_id>/data",
+    "Remove what a task keeps of people",
+    Answer(200, "The task after it; asked again, it changes nothing.", TaskOut),
+    body=ForgetRequest,
+    example={"reason": "asked for by ada"},
+    headers=ACTOR_HEADER,
+    errors=(TaskNotFound, TaskUnfinished, MalformedBody),
+    needs=Need.ADMINISTER,
+)
+def forget(task_id: str) -> ResponseReturnValue:
+    """Remove the file that was sent, the result, the rejected rows, the file's name, secrets, its kind's log lines, for
+    good. The task, its timeline and the audit stay. Rows that it has put into a dataset stay, too: undo takes those back."""
+    asked = body(ForgetRequest)
+    task = Forgetting(current.control()).forget(task_id, actor=current.actor(), reason=asked.reason)
+    return json_of(TaskOut.of(task))
