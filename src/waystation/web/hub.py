@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -14,6 +13,7 @@ import psycopg
 
 from waystation.errors import InvalidRequest, TooManyStreams, WaystationError
 from waystation.model import Task
+from waystation.web.made import Made
 from waystation.web.shapes import TaskOut
 
 log = logging.getLogger("waystation.web.hub")
@@ -44,6 +44,7 @@ class Hub:
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
+        self._told = Made(lambda task: TaskOut.of(task).model_dump_json())
         self._news = threading.Condition()
         self._listeners: list[Listener] = []
         self._thread: threading.Thread | None = None
@@ -104,7 +105,7 @@ class Hub:
         `write` makes the message of changed tasks; it may find that there is nothing to tell. Without it they are sent as JSON.
         It is asked as often as `every` says (seconds) where no task has changed, for what it tells beside the tasks.
         """
-        write = write or message
+        write = write or self.message
         end = time.monotonic() + longest
         sent = spoke = asked = time.monotonic() - EVERY
         try:
@@ -123,6 +124,10 @@ class Hub:
                     yield ": alive\n\n"
         finally:
             self.leave(listener)
+
+    def message(self, tasks: list[Task], mark: datetime | None) -> str:
+        """One event with all changed tasks; its id is the time up to which everything has been sent."""
+        return f"{place(mark)}event: tasks\ndata: [{','.join(self._told.of(tasks))}]\n\n"
 
     def _take(self, listener: Listener, *, not_before: float) -> tuple[list[Task], datetime | None]:
         """What is pending, once there is something and it is time; nothing after a glance's wait."""
@@ -170,12 +175,6 @@ class Hub:
             page = self._changes(page[-1].updated_at)
             found = found + page
         return found
-
-
-def message(tasks: list[Task], mark: datetime | None) -> str:
-    """One event with all changed tasks; its id is the time up to which everything has been sent."""
-    data = json.dumps([TaskOut.of(t).model_dump(mode="json") for t in tasks], separators=(",", ":"))
-    return f"{place(mark)}event: tasks\ndata: {data}\n\n"
 
 
 def place(mark: datetime | None) -> str:

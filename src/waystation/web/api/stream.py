@@ -14,7 +14,7 @@ from waystation.access import Caller, Need
 from waystation.errors import TooManyStreams
 from waystation.model import Task
 from waystation.web import current
-from waystation.web.hub import Write, message
+from waystation.web.hub import Write
 from waystation.web.operations import Answer, Room
 
 room = Room("stream", __name__)
@@ -40,7 +40,7 @@ def streamed(write: Write | None = None, every: float | None = None) -> Response
     """The stream of this request, with each message written by `write` (see Hub.stream). Raises TooManyStreams."""
     hub, caller = current.hub(), current.caller()
     listener = hub.join(current.house().settings.sse_clients, request.headers.get("Last-Event-ID"))
-    shown = write or message
+    shown = write or hub.message
 
     def seen(tasks: list[Task], mark: datetime | None) -> str:
         """The message, of what the caller may see."""

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
 
 from flask import Flask, Response, current_app, request
 from jinja2 import Environment
@@ -16,6 +15,7 @@ from waystation.model import Task, TaskFilter
 from waystation.states import task_status
 from waystation.web import current
 from waystation.web.hub import place
+from waystation.web.made import Made
 from waystation.web.pages import timeline
 from waystation.web.pages.rejected import rejected
 from waystation.web.problems import prefers_page
@@ -23,7 +23,6 @@ from waystation.web.shapes import TaskOut
 
 _NAME = "waystation.pieces"
 _GLANCE = 1.0  # seconds for which the numbers beside the filters hold
-_KEPT = 2000  # rows kept rendered
 
 
 class Pieces:
@@ -31,24 +30,22 @@ class Pieces:
 
     def __init__(self, env: Environment) -> None:
         self._env = env
-        self._rows: dict[UUID, tuple[int, str]] = {}
+        self._rows = Made(lambda task: self.part(f"row-{task.id}", "row", TaskOut.of(task)))
         self._lock = threading.Lock()
         self._glance: tuple[float, str] = (0.0, "")
 
     def part(self, target: str, name: str, *values: object, swap: str = "outerMorph") -> str:
-        """The macro `name` of parts.html as what takes the place of the element `target`, wherever a page has it."""
-        made = getattr(self._env.get_template("parts.html").module, name)(*values)
+        """The macro `name` of parts.html as what takes the place of the element `target`, wherever a page has it.
+
+        It is one line: an event has a line of its own for each line of its data, and breaks mean nothing in these pieces.
+        """
+        lines = getattr(self._env.get_template("parts.html").module, name)(*values).split("\n")
+        made = " ".join(line for line in (line.strip(" ") for line in lines) if line)
         return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{made}</hx-partial>\n'
 
-    def row(self, task: Task) -> str:
-        """The row of a task in a list, rendered once for each of its versions."""
-        known = self._rows.get(task.id)
-        if known is None or known[0] != task.version:
-            known = task.version, self.part(f"row-{task.id}", "row", TaskOut.of(task))
-            if len(self._rows) >= _KEPT:
-                self._rows.clear()
-            self._rows[task.id] = known
-        return known[1]
+    def rows(self, tasks: Iterable[Task]) -> str:
+        """The rows of tasks in a list."""
+        return "".join(self._rows.of(tasks))
 
     def glance(self, control: Control) -> str:
         """The numbers beside the filters, and whether a worker is there: asked once a second for all who look."""
@@ -87,7 +84,7 @@ class ListView:
     def write(self, tasks: list[Task], mark: datetime | None) -> str:
         """The message: the rows that changed, and which tasks fit the filter (a row that is not there yet is news)."""
         near = [t for t in tasks if t.seq >= self._low and (self._high is None or t.seq <= self._high)]
-        text = "".join(self._pieces.row(t) for t in near)
+        text = self._pieces.rows(near)
         glance = self._pieces.glance(self._control)
         if glance != self._told:
             text, self._told = text + glance, glance
@@ -154,12 +151,11 @@ def wants_parts() -> bool:
     return prefers_page() and "HX-Request" in request.headers
 
 
-def acted(tasks: Iterable[Task], said: str) -> Response:
+def acted(tasks: list[Task], said: str) -> Response:
     """The answer to a button: what became of the tasks, wherever the page shows them, and a sentence."""
     made = pieces()
-    text = made.said(said)
+    text = made.said(said) + made.rows(tasks)
     for task in tasks:
-        text += made.row(task)
         if request.headers.get("HX-Current-URL", "").partition("?")[0].endswith(str(task.id)):
             text += task_parts(made, task)
     return Response(text, mimetype="text/html")
