@@ -170,6 +170,20 @@ class InvalidOrder(InvalidRequest):
     remedy = "Name one column that holds no json, and `desc` behind it if the greatest is to come first."
 
 
+class DoesNotFit(InvalidRequest):
+    """The form of the file that was asked for can't hold these rows."""
+
+    code = "does-not-fit"
+    remedy = "Narrow the range, or leave out rows and columns by `filter` and `columns`; or take csv, which holds anything."
+
+
+class FormatUnavailable(InvalidRequest):
+    """Parquet files are made by pyarrow, which is not installed here."""
+
+    code = "format-unavailable"
+    remedy = "Install it for the web process and the workers (pip install 'waystation[arrow]'), or take another form."
+
+
 class UnknownColumn(InvalidRequest):
     """The dataset has no column of that name."""
 

@@ -498,7 +498,7 @@ class Attempt:
         h = self.held
         assert h.result is not None
         facts = dict(h.result)
-        for name in h.files:
+        for name in (n for n, f in h.files.items() if not f.get("draft")):
             file = self._join(self.ctx.open_result(name))
             if file is None:
                 return  # paused, stopped or given back meanwhile

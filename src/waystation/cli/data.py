@@ -130,7 +130,7 @@ def upload(
 @click.option("--columns", metavar="A,B,…", help="Columns in the order that is wanted, parted by commas or as a JSON list.")
 @click.option("--filter", metavar="TEXT", help="Only rows of which this is true, such as \"age >= 18 and city = 'Bonn'\".")
 @click.option("--order", metavar="COLUMN [desc]", help="Sort by a column; nulls come last [the order of the files].")
-@click.option("--format", type=click.Choice(["csv", "tsv", "jsonl"]), help="The form of the file [csv].")
+@click.option("--format", type=click.Choice(["csv", "tsv", "jsonl", "parquet", "xlsx"]), help="The form of the file [csv].")
 @click.option("--compression", type=click.Choice(["gzip", "zstd"]), help="Compress the file.")
 @click.option("--delimiter", metavar="SIGN", help="What parts the fields of a csv [,]; one sign, or the word tab.")
 @click.option("--quoting", type=click.Choice(["minimal", "all"]), help="Which fields are quoted [minimal].")

@@ -13,8 +13,10 @@ from pydantic import ConfigDict, Field
 
 from waystation.csvio.packed import member
 from waystation.errors import DatasetNotFound, EmptyDataset, InvalidOrder, InvalidRange, NoDateColumn, UnknownColumn
+from waystation.kinds.converting import DRAFT, check_fits, convert
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import Column, Dataset
+from waystation.outputs import check_available
 from waystation.sdk import Checkpoint, Context, Look, Order, Question, Steps, condition, task
 from waystation.sdk.result import Result
 
@@ -41,7 +43,8 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
     """Export a dataset's rows of a range of dates to a file."""
     low = params.from_.isoformat() if params.from_ else None
     high = params.till.isoformat() if params.till else None
-    out, layout = ctx.open_result(*params.file), params.layout()
+    out = ctx.open_draft(DRAFT) if params.converted else ctx.open_result(*params.file)
+    layout = params.layout()
     pack = _packer(params)
     if cursor is None:
         listing = ctx.pin(params.dataset)  # first, since it keeps publishes out while the columns are read
@@ -74,14 +77,19 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
         high=high,
         where=condition(params.filter, _columns(cursor["known"])) if params.filter else None,
     )
-    if params.order:
-        order = choose_order(_columns(cursor["known"]), params.order)
-        cursor = yield from _write_sorted(ctx, out, question, order, cursor, pack)
-    else:
-        cursor = yield from _write(ctx, out, question, cursor, pack)
-    if out.size == 0 and params.compression:
-        out.write(pack(b""))  # a file of no bytes at all is no archive
-    yield _saved(cursor)
+    if not cursor.get("written"):
+        if params.order:
+            order = choose_order(_columns(cursor["known"]), params.order)
+            cursor = yield from _write_sorted(ctx, params, out, question, order, cursor, pack)
+        else:
+            cursor = yield from _write(ctx, params, out, question, cursor, pack)
+        if out.size == 0 and params.compression:
+            out.write(pack(b""))  # a file of no bytes at all is no archive
+        cursor = {**cursor, "written": True}
+        yield _saved(cursor)
+    told: dict[str, Any] = {}
+    if params.converted:
+        told = yield from convert(ctx, params, out, question.columns, cursor["rows"])
     return {
         "dataset": params.dataset,
         "rows": cursor["rows"],
@@ -89,11 +97,12 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
         "till": high,
         "by": cursor["by"],
         "columns": [c["name"] for c in cursor["columns"]],
+        **told,
     }
 
 
 def _write(
-    ctx: Context, out: Result, question: Question, cursor: dict[str, Any], pack: Pack
+    ctx: Context, params: ExportParams, out: Result, question: Question, cursor: dict[str, Any], pack: Pack
 ) -> Generator[Checkpoint, None, dict[str, Any]]:
     """The rows in the order of the files; the cursor at the end."""
     place, written, saved = (cursor["place"][0], cursor["place"][1]), 0, time.monotonic()
@@ -107,6 +116,7 @@ def _write(
                 "rows": cursor["rows"] + piece.rows,
                 "read": cursor["read"] + piece.passed,
             }
+            check_fits(params, cursor["rows"])
             if written >= ctx.chunk_rows or time.monotonic() - saved > STEP:
                 yield _saved(cursor)
                 written, saved = 0, time.monotonic()
@@ -114,7 +124,13 @@ def _write(
 
 
 def _write_sorted(
-    ctx: Context, out: Result, question: Question, order: Order, cursor: dict[str, Any], pack: Pack
+    ctx: Context,
+    params: ExportParams,
+    out: Result,
+    question: Question,
+    order: Order,
+    cursor: dict[str, Any],
+    pack: Pack,
 ) -> Generator[Checkpoint, None, dict[str, Any]]:
     """The rows in the order of a column; the cursor at the end."""
     after = (cursor["place"][0], cursor["place"][1]) if cursor["rows"] else None
@@ -127,6 +143,7 @@ def _write_sorted(
                 out.write(page.data)
                 rows = cursor["rows"] + page.rows
                 cursor = {**cursor, "place": list(page.place), "rows": rows, "read": rows}
+            check_fits(params, cursor["rows"])
             yield _saved(cursor, phase="write" if begun else "sort", keep_slot=not begun)
     return {**cursor, "read": cursor["total"]}
 
@@ -157,6 +174,10 @@ def check(look: Look, params: ExportParams) -> None:
         raise EmptyDataset(f"The dataset {dataset.name!r} holds nothing: every batch of it was undone.")
     date_column(dataset, params)
     choose_columns(dataset, params.columns)
+    if params.converted:
+        check_available(params.converted)
+        if not (params.from_ or params.till or params.filter):
+            check_fits(params, dataset.rows)
     if params.filter:
         condition(params.filter, dataset.columns)
     if params.order:

@@ -8,11 +8,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from waystation import outputs
 from waystation.csvio.packed import MEDIA_TYPE, SUFFIX, Compression
 from waystation.filters import LONGEST
 from waystation.sdk import Layout
 
-MEDIA_TYPES = {"csv": "text/csv", "tsv": "text/tab-separated-values", "jsonl": "application/x-ndjson"}
+MEDIA_TYPES: dict[str, str] = {
+    **outputs.MEDIA_TYPES,
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "jsonl": "application/x-ndjson",
+}
+_OF_TEXTS = ("delimiter", "quoting", "null", "dates", "bom", "formulas")  # options that say how texts are written
 _DELIMITER = re.compile(r"[\t!#$%&*,/:;<>?@^_`{|}~]").fullmatch
 
 
@@ -52,7 +59,9 @@ class ExportOptions(BaseModel):
         max_length=200,
         description="Sort by a column, such as `age` or `age desc`; nulls come last. Without it the order of the files.",
     )
-    format: Literal["csv", "tsv", "jsonl"] | None = Field(None, description="Form of the file: csv (default), tsv or jsonl.")
+    format: Literal["csv", "tsv", "jsonl", "parquet", "xlsx"] | None = Field(
+        None, description="Form of the file: csv (default), tsv, jsonl, parquet or xlsx."
+    )
     compression: Compression | None = Field(None, description="gzip or zstd; not compressed if not given.")
     delimiter: Annotated[str | None, BeforeValidator(_tab)] = Field(
         None, description="What parts the fields of a csv: one sign such as `;` or `|`, or the word `tab`; a comma by default."
@@ -71,10 +80,11 @@ class ExportOptions(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ExportOptions:
-        if self.format == "jsonl":
-            given = [n for n in ("delimiter", "quoting", "null", "dates", "bom", "formulas") if getattr(self, n) is not None]
+        if self.format not in (None, "csv", "tsv"):
+            no_meaning = _OF_TEXTS if self.format == "jsonl" else ("compression", *_OF_TEXTS)
+            given = [n for n in no_meaning if getattr(self, n) is not None]
             if given:
-                raise ValueError(f"`{given[0]}` has no meaning for jsonl: leave it out, or ask for csv or tsv")
+                raise ValueError(f"`{given[0]}` has no meaning for {self.format}: leave it out, or ask for csv or tsv")
         if self.format == "tsv" and self.delimiter not in (None, "\t"):
             raise ValueError("`delimiter` of a tsv is the tab: leave it out, or ask for csv")
         if self.delimiter is not None and not _DELIMITER(self.delimiter):
@@ -88,7 +98,7 @@ class ExportOptions(BaseModel):
     def layout(self) -> Layout:
         """How the rows are written."""
         return Layout(
-            format=self.format or "csv",
+            format="lines" if self.converted else self.format or "csv",  # type: ignore[arg-type]
             delimiter=self.delimiter or ",",
             quoting=self.quoting or "minimal",
             null=self.null or "",
@@ -96,6 +106,11 @@ class ExportOptions(BaseModel):
             guard=self.formulas == "guard",
             bom=bool(self.bom),
         )
+
+    @property
+    def converted(self) -> outputs.Form | None:
+        """The form, if it is one that is made of the rows when they are all there."""
+        return next((form for form in outputs.FORMS if form == self.format), None)
 
     @property
     def file(self) -> tuple[str, str]:

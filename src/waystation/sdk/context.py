@@ -46,7 +46,7 @@ class Context:
         db: Connection | None,
         state: State = State.RUNNING,
         files: Files,
-        known_files: dict[str, JsonValue],
+        known_files: dict[str, dict[str, Any]],
         effects: Effects,
         retry: Retry | None = None,
         chunk_rows: int = 200_000,
@@ -229,13 +229,26 @@ class Context:
         """Nobody needs any more what the upload was unpacked to."""
         self._files.drop_spool(self.upload(id).path)
 
-    def open_result(self, name: str, media_type: str = "text/csv") -> Result:
-        """The file that this task makes, at its checkpointed end; `write` appends to it."""
-        known = {*self._known, *self._results}
-        if known - {name}:
-            raise WrongKind(f"A task makes one result file, and this one has {min(known)!r} already.")
+    def open_result(self, name: str, media_type: str = "text/csv", *, anew: bool = False) -> Result:
+        """The file that this task makes, at its checkpointed end; `write` appends to it.
+
+        anew: what earlier attempts wrote of it does not count: for a file that can't be gone on with, only made again.
+        """
+        made = {n for n, f in self._known.items() if not f.get("draft")} | {n for n, r in self._results.items() if not r.draft}
+        if made - {name}:
+            raise WrongKind(f"A task makes one result file, and this one has {min(made)!r} already.")
+        return self._open_file(name, None if anew else self._known.get(name), media_type, draft=False)
+
+    def open_draft(self, name: str) -> Result:
+        """A file that the task writes for itself, at its checkpointed end, and reads (`read`) when it has all of it.
+
+        It is kept through pauses and deaths as a result is, and gone with the task's end.
+        """
+        return self._open_file(name, self._known.get(name), "application/octet-stream", draft=True)
+
+    def _open_file(self, name: str, known: dict[str, Any] | None, media_type: str, *, draft: bool) -> Result:
         if name not in self._results:
-            self._results[name] = Result(self._files, self.task, self.attempt, name, self._known.get(name), media_type)
+            self._results[name] = Result(self._files, self.task, self.attempt, name, known, media_type, draft=draft)
         return self._results[name]
 
     def dataset(self, name: str) -> Dataset | None:

@@ -1,5 +1,7 @@
 """How rows are written into a file: CSV, TSV or JSON Lines, made by PostgreSQL itself, one COPY at a time.
 
+Or as plain lines (COPY's own text format), which outputs/ makes other files of.
+
 Rows come with numbers in front (see drain.py), so those fields are never quoted, whatever the layout.
 """
 
@@ -27,7 +29,7 @@ class Layout:
     for JSON Lines.
     """
 
-    format: Literal["csv", "tsv", "jsonl"] = "csv"
+    format: Literal["csv", "tsv", "jsonl", "lines"] = "csv"
     delimiter: str = ","
     quoting: Literal["minimal", "all"] = "minimal"
     null: str = ""
@@ -38,12 +40,12 @@ class Layout:
     @property
     def separator(self) -> str:
         """What stands between the fields that COPY sends. JSON is one field, and has no control characters in it."""
-        return "\x02" if self.format == "jsonl" else "\t" if self.format == "tsv" else self.delimiter
+        return "\x02" if self.format == "jsonl" else "\t" if self.format in ("tsv", "lines") else self.delimiter
 
     def head(self, names: Sequence[str]) -> bytes:
         """What stands before the rows: the names of the columns, with a byte order mark if one is wanted; nothing in JSON
-        Lines."""
-        if self.format == "jsonl":
+        Lines and plain lines."""
+        if self.format in ("jsonl", "lines"):
             return b""
         text = io.StringIO()
         shown = [guard(name) if self.guard else name for name in names]
@@ -61,7 +63,7 @@ class Layout:
             parts = [sql.SQL("{} AS {}").format(self._json(c, have), sql.Identifier(c.name)) for c in columns]
             return sql.SQL("(SELECT row_to_json(r) FROM (SELECT {}) r)").format(sql.SQL(", ").join(parts))
         made: list[sql.Composable] = [self._field(c, have) for c in columns]
-        if len(made) == 1 and self.null == "":
+        if len(made) == 1 and self.null == "" and self.format != "lines":
             # A row without anything in it would be a blank line, which readers of CSV skip: "" stands for null then.
             made = [sql.SQL("coalesce({}::text, '')").format(made[0])]
         named = zip(made, columns, strict=True)
@@ -92,6 +94,8 @@ class Layout:
         if self.format == "jsonl":
             # A quote that stands nowhere in JSON, so that nothing is ever quoted.
             return sql.SQL("FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01'")
+        if self.format == "lines":
+            return sql.SQL("FORMAT text")
         made = sql.SQL("FORMAT csv, DELIMITER {}, NULL {}").format(sql.Literal(self.separator), sql.Literal(self.null))
         if self.quoting == "all":
             names = sql.SQL(", ").join(sql.Identifier(c.name) for c in columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,23 @@ class Result:
     Its description, saved with each checkpoint, is {"segments": [[attempt, size], …], "released": bool, "media_type": …}.
     `released` is set when an attempt gives its task back of its own will: then the next one goes on in the same segment. After
     a lost lease it opens a new one, and the old counts only up to its checkpointed size.
+
+    A draft (its description says so) is written for the task alone, which reads it: no result, and gone with the task's end.
     """
 
     def __init__(
-        self, files: Files, task: UUID, attempt: int, name: str, known: dict[str, Any] | None, media_type: str
+        self,
+        files: Files,
+        task: UUID,
+        attempt: int,
+        name: str,
+        known: dict[str, Any] | None,
+        media_type: str,
+        *,
+        draft: bool = False,
     ) -> None:
         self.name = name
+        self.draft = draft
         self.media_type = (known or {}).get("media_type", media_type)
         self._files, self._task, self._attempt = files, task, attempt
         self._segments: list[list[int]] = [list(s) for s in (known or {}).get("segments", [])]
@@ -61,13 +73,19 @@ class Result:
             self._empty()
             self._file.sync()
 
+    def read(self) -> Iterator[bytes]:
+        """What was there at the last checkpoint, in blocks."""
+        for number, size in self._segments:
+            yield from self._files.read_segment(self._task, number, self.name, size)
+
     def describe(self, *, released: bool = False) -> dict[str, Any]:
         """What the checkpoint says of this file."""
-        return {
+        said = {
             "segments": [list(s) for s in self._segments],
             "released": released,
             "media_type": self.media_type,
         }
+        return {**said, "draft": True} if self.draft else said
 
     @property
     def sha256(self) -> str | None:
