@@ -1,4 +1,4 @@
-"""Write the pages that are made from code: docs/settings.md, docs/errors.md, docs/cli.md, and the states in README.md.
+"""Write the pages that are made from code: settings.md, errors.md, cli.md and metrics.md in docs/, and the states in README.md.
 
 `python docs/generate.py` writes them; with --check it writes nothing and ends with 1 if one of them is not what it would write.
 """
@@ -16,6 +16,8 @@ from waystation.cli import cli, profiles
 from waystation.errors import table
 from waystation.settings import Settings, env_name
 from waystation.states import MEANING, mermaid
+from waystation.storage.tallies import BOUNDS
+from waystation.web.metrics import FAMILIES, FRESH, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by docs/generate.py from the code: change the code, then run `make docs`. -->\n\n"
@@ -71,6 +73,28 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """Each metric with its type, its labels and its meaning."""
+    lines = [
+        f"{NOTE}# Metrics",
+        "",
+        "`GET /metrics` of a web server answers in Prometheus' text format; with tokens, one of the role `viewer` will do.",
+        "What it says of tasks, workers and the database is the same from each web server: take `max by` of it. What it says",
+        'of "this web process" is its own. Sums of events are as fresh as the last pass of the reaper (`WAYSTATION_REAP`), and',
+        f"one answer serves for {FRESH:g} s. It costs some milliseconds, however many tasks there are: nothing is counted.",
+        "",
+        f"Buckets of the histograms, in seconds: {', '.join(f'{b:g}' for b in BOUNDS)}.",
+        "",
+        "| metric | type | labels | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for family in FAMILIES:
+        names = "<br>".join(f"`{name}`" for name in samples(family))
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        lines.append(f"| {names} | {family.type} | {labels} | {_cell(family.help)} |")
+    return "\n".join(lines) + "\n"
+
+
 def readme() -> str:
     """README.md with the picture and the meaning of the states between its marks."""
     begin, end = MARKS
@@ -88,6 +112,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "settings.md": settings_page(),
         ROOT / "docs" / "errors.md": errors_page(),
         ROOT / "docs" / "cli.md": cli_page(),
+        ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "README.md": readme(),
     }
 

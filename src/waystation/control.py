@@ -66,9 +66,10 @@ from waystation.model import Event as TimelineEvent
 from waystation.sdk.kind import Kind, Registry
 from waystation.secret import MASK, parted, whole
 from waystation.settings import Settings
-from waystation.storage import audit, datasets, holdings, limits, staging, tasks, unfinished, uploads, workers
+from waystation.storage import audit, datasets, holdings, limits, staging, tallies, tasks, unfinished, uploads, workers
 from waystation.storage.db import Connection, Database, attempt_name, end_backends
 from waystation.storage.files import Files, Receiver
+from waystation.storage.tallies import Tallies
 from waystation.storage.tasks import NewEvent
 
 LOOK_EVERY = 0.1  # seconds between two looks of somebody who waits for a change
@@ -434,10 +435,10 @@ class Control:
         with self.database.transaction() as connection:
             return tasks.changed(connection, since)
 
-    def counts(self) -> dict[tuple[str, str], int]:
-        """Tasks by (kind, state)."""
+    def tallies(self) -> Tallies:
+        """Sums for whoever watches, over everything, whoever asks."""
         with self.database.transaction() as connection:
-            return tasks.counts(connection)
+            return tallies.read(connection)
 
     def open_counts(self) -> dict[State, int]:
         """How many tasks there are in each state that somebody may want to do something about."""

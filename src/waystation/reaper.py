@@ -20,7 +20,7 @@ from waystation.model import State, Task, Verb
 from waystation.settings import Settings
 from waystation.starting import start_due
 from waystation.states import Event
-from waystation.storage import audit, datasets, holdings, staging, tasks, unfinished, uploads, waiting, webhooks, workers
+from waystation.storage import audit, datasets, holdings, staging, tallies, tasks, unfinished, uploads, waiting, webhooks, workers
 from waystation.storage.db import Connection, Database, every, one
 from waystation.storage.files import Files
 from waystation.storage.tasks import NewEvent
@@ -74,6 +74,7 @@ class Reaper:
                 self._let_begin(connection)
                 self._ring(connection)
                 self._sample(connection)
+                self._add_up(connection)
                 if sweep:
                     for part in (self._retire, self._drop_unread, self._sweep_uploads, self._sweep_files):
                         part(connection)
@@ -129,6 +130,10 @@ class Reaper:
     def _sample(self, connection: Connection) -> None:
         with _unless_locked(connection):
             tasks.sample(connection)
+
+    def _add_up(self, connection: Connection) -> None:
+        with _unless_locked(connection):
+            tallies.add_up(connection)
 
     # -- retention
     def _retire(self, connection: Connection) -> None:

@@ -8,7 +8,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.web.conftest import imported, problem
 from waystation.errors import table
@@ -44,14 +43,6 @@ def test_workers_are_counted(client: FlaskClient) -> None:
     said = client.get("/workers").get_json()
     assert said["slots"] == 2
     assert len(said["workers"]) == 1
-
-
-def test_metrics_count_tasks_and_slots(client: FlaskClient) -> None:
-    imported(client, dataset="measured")
-    families = {f.name: f for f in text_string_to_metric_families(client.get("/metrics").get_data(as_text=True))}
-    tasks = {(s.labels["kind"], s.labels["state"]): s.value for s in families["waystation_tasks"].samples}
-    assert tasks["import", "succeeded"] >= 1
-    assert families["waystation_slots"].samples[0].value == 2
 
 
 def test_ready_with_every_part_there(client: FlaskClient) -> None:

@@ -141,11 +141,6 @@ def changed(connection: Connection, since: datetime, limit: int = 1000) -> list[
     return [_task(r) for r in every(connection, SQL["changed"], since=since, limit=limit)]
 
 
-def counts(connection: Connection) -> dict[tuple[str, str], int]:
-    """Tasks by (kind, state)."""
-    return {(r["kind"], r["state"]): r["number"] for r in every(connection, SQL["counts"])}
-
-
 def open_counts(connection: Connection) -> dict[State, int]:
     """How many tasks are in each state that somebody may want to do something about."""
     wanted = [s.value for s in State if s not in states.FINAL or s is State.FAILED]

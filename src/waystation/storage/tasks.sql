@@ -62,10 +62,6 @@ SELECT wish FROM tasks WHERE id = %(id)s
 -- name: changed
 SELECT * FROM tasks WHERE updated_at > %(since)s ORDER BY updated_at LIMIT %(limit)s::int
 
--- How many tasks there are in each state, by kind.
--- name: counts
-SELECT kind, state, count(*) AS number FROM tasks GROUP BY kind, state
-
 -- How many tasks of each state are not done with, for the list's chips.
 -- name: open_counts
 SELECT state, count(*) AS number FROM tasks WHERE state = ANY(%(states)s) GROUP BY state

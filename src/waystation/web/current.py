@@ -14,6 +14,7 @@ from waystation.control import Control
 from waystation.errors import InvalidRequest
 from waystation.web.crowds import Crowds
 from waystation.web.hub import Hub
+from waystation.web.metrics import Watch
 from waystation.wiring import House
 
 _NAME = "waystation"
@@ -30,6 +31,7 @@ class Doorstep:
         self._house: House | None = None
         self.hub = Hub(lambda since: self.house.control.changes(since))
         self.crowds = Crowds()
+        self.watch = Watch()
         self.leaving = False  # asked to end, and serving on for a moment; a plain flag, since a signal handler sets it
 
     @property
@@ -80,6 +82,11 @@ def control() -> Control:
 def hub() -> Hub:
     """The one listener that feeds all live streams of this process."""
     return doorstep_of(current_app).hub
+
+
+def watch() -> Watch:
+    """The metrics of this process."""
+    return doorstep_of(current_app).watch
 
 
 def crowds() -> Crowds:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from flask import Response
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from waystation.access import Need
-from waystation.control import Control
 from waystation.errors import Unavailable
 from waystation.model import PARTS
 from waystation.web import current
@@ -72,26 +67,8 @@ def readyz() -> ResponseReturnValue:
     needs=Need.SEE,
 )
 def metrics() -> ResponseReturnValue:
-    """Numbers of tasks, workers and slots, counted when asked."""
-    registry = CollectorRegistry()
-    registry.register(_Counted(current.control(), current.hub().streams))
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-class _Counted(Collector):
-    def __init__(self, control: Control, streams: int) -> None:
-        self._control, self._streams = control, streams
-
-    def collect(self) -> Iterator[Metric]:
-        tasks = GaugeMetricFamily("waystation_tasks", "Tasks by kind and state.", labels=["kind", "state"])
-        for (kind, state), number in self._control.counts().items():
-            tasks.add_metric([kind, state], number)
-        yield tasks
-        workers = self._control.workers()
-        yield GaugeMetricFamily("waystation_workers", "Workers heard of lately.", len(workers))
-        yield GaugeMetricFamily("waystation_slots", "Slots of those workers.", sum(w.slots for w in workers))
-        yield GaugeMetricFamily("waystation_slots_busy", "Slots in use.", sum(w.busy for w in workers))
-        yield GaugeMetricFamily("waystation_streams", "Live streams that this process serves.", self._streams)
-
-    def describe(self) -> Iterator[Metric]:
-        return iter(())
+    """How many tasks of which kind are in which state, how fast they are, what was lost, how long they wait, and how the parts
+    are: docs/metrics.md names them all. It is asked of one web process; but for that process's own numbers, each says the same.
+    """
+    text = current.watch().text(current.house(), current.hub().streams)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
