@@ -20,7 +20,19 @@ from waystation.model import State, Task, Verb
 from waystation.settings import Settings
 from waystation.starting import start_due
 from waystation.states import Event
-from waystation.storage import audit, datasets, holdings, staging, tallies, tasks, unfinished, uploads, waiting, webhooks, workers
+from waystation.storage import (
+    audit,
+    datasets,
+    holdings,
+    staging,
+    tallies,
+    tasks,
+    unfinished,
+    uploads,
+    waiting,
+    webhooks,
+    workers,
+)
 from waystation.storage.db import Connection, Database, every, one
 from waystation.storage.files import Files
 from waystation.storage.tasks import NewEvent
