@@ -18,7 +18,8 @@ from waystation.kinds import budget
 from waystation.sdk.streams import LedgerRow
 
 GUESSED_ROW = 64  # bytes of a row, until the first chunk tells
-FIRST_BYTES, LEAST_BYTES = 4 * 2**20, 16 * 2**10
+FIRST_BYTES, LEAST_BYTES = 2**20, 16 * 2**10  # small at first: no stream has anything to do until there is a chunk for it
+LAST_BYTES, LAST_PART = 2**19, 4  # and smaller again towards the end, so that the streams end together: a part of what is left
 LONGEST, SHORTEST = 0.16, 0.06  # seconds that a chunk aims to stay between: a pause waits for those under way
 
 
@@ -137,7 +138,8 @@ class Plan:
             self._source.seek(start)
             data = self._source.read(self._known[0].start - start)
             return Chunk(start, start + len(data), data)
-        return read_chunk(self._source, start, self._rules.dialect, target_bytes=self._target, line=self.place.line)
+        target = min(self._target, max(LAST_BYTES, (self._rules.size - start) // LAST_PART))
+        return read_chunk(self._source, start, self._rules.dialect, target_bytes=target, line=self.place.line)
 
     def _encode(self, data: bytes, part: int) -> Encoded:
         rules = self._rules
