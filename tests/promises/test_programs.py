@@ -55,7 +55,7 @@ resume = ["{{cursor}}"]
 
 [stubborn]
 argv = ["{at}/stubborn"]
-grace = 3
+grace = 5
 
 [fail]
 argv = ["{at}/fail", "{{table}}"]
