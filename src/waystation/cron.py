@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,16 @@ def next_time(cron: str, zone: str, after: datetime) -> datetime:
         return next(_times(cron, zone, after)).astimezone(UTC)
     except StopIteration:
         raise InvalidSchedule(f"{cron[:60]!r} comes on no day within the next 50 years.") from None
+
+
+def next_times(cron: str, zone: str, after: datetime, count: int) -> list[datetime]:
+    """The first due times after a moment, in the zone's own time; fewer if there are no more. Raises InvalidSchedule."""
+    return [moment.astimezone(zone_of(zone)) for moment in islice(_times(cron, zone, after), count)]
+
+
+def explain(cron: str, zone: str) -> str:
+    """The expression in words, as "At 03:00 on Monday through Friday". Raises InvalidSchedule."""
+    return _times(cron, zone, datetime.now(UTC)).explain()
 
 
 def due_times(cron: str, zone: str, first: datetime, now: datetime, missed: Missed) -> tuple[list[datetime], datetime]:

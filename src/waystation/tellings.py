@@ -33,6 +33,13 @@ class Tellings:
         with self.control.database.transaction() as connection:
             return webhooks.every_webhook(connection)
 
+    def get(self, name: str) -> Webhook:
+        """One; WebhookNotFound without one."""
+        found = next((webhook for webhook in self.every() if webhook.name == name), None)
+        if found is None:
+            raise WebhookNotFound(f"There is no webhook named {name[:60]!r}.")
+        return found
+
     def put(
         self,
         name: str,
@@ -72,19 +79,20 @@ class Tellings:
                 created_by=actor,
             )
 
+    def hold(self, name: str, held: bool, *, actor: str) -> Webhook:
+        """Tell it of nothing for now, or go on. Raises WebhookNotFound, and UnsafeAddress as `put` does."""
+        there = self.get(name)
+        return self.put(name, there.url, kind=there.kind, states=there.states, held=held, actor=actor)[0]
+
     def drop(self, name: str, *, actor: str) -> None:
         """Nobody is told any more; what was on its way is given up. Raises WebhookNotFound."""
-        self._there(name)
+        self.get(name)
         with self.control.database.transaction() as connection:
             webhooks.delete(connection, name)
             audit.note(connection, actor, Act.WEBHOOK_DROP, about=name)
 
     def deliveries(self, name: str, limit: int = 100) -> list[Delivery]:
         """The latest deliveries of one, newest first. Raises WebhookNotFound."""
-        self._there(name)
+        self.get(name)
         with self.control.database.transaction() as connection:
             return webhooks.deliveries(connection, name, limit)
-
-    def _there(self, name: str) -> None:
-        if name not in {webhook.name for webhook in self.every()}:
-            raise WebhookNotFound(f"There is no webhook named {name[:60]!r}.")

@@ -92,6 +92,20 @@ class Timetable:
                 next_at=next_at,
             )
 
+    def hold(self, name: str, held: bool, *, actor: str) -> Schedule:
+        """Let it start nothing for now, or go on. Raises ScheduleNotFound and NotAllowed."""
+        self.control.caller.require(Need.SUBMIT)
+        there = self.get(name)
+        self._must_own(there)
+        next_at = next_time(there.cron, there.zone, datetime.now(UTC))
+        with self.control.database.transaction() as connection:
+            found = schedules.set_held(connection, name, held=held, next_at=next_at)
+            if found is None:  # dropped meanwhile
+                raise ScheduleNotFound(f"There is no schedule named {name[:60]!r}.")
+            told: dict[str, JsonValue] = {"kind": found.kind, "cron": found.cron, "zone": found.zone, "held": held}
+            audit.note(connection, actor, Act.SCHEDULE_PUT, about=name, dataset=found.dataset, data=told)
+        return found
+
     def drop(self, name: str, *, actor: str) -> None:
         """It starts nothing any more; tasks that it has started go on. Raises ScheduleNotFound and NotAllowed."""
         self.control.caller.require(Need.SUBMIT)

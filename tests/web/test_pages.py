@@ -63,16 +63,6 @@ def test_a_kind_s_form_starts_a_task_and_says_what_is_wrong_in_it(client: FlaskC
     assert client.get("/kinds/none").status_code == 404
 
 
-def test_schedules_are_listed_with_their_next_times(client: FlaskClient) -> None:
-    assert "Nothing is scheduled" in page(client, "/schedules")
-    asked = {"kind": "generate", "params": {"rows": 5}, "cron": "0 3 * * *", "zone": "Europe/Berlin"}
-    assert client.put("/schedules/nightly", json=asked).status_code == 200
-    text = page(client, "/schedules")
-    for piece in ("nightly", "/kinds/generate", "<code>0 3 * * *</code> Europe/Berlin", "UTC"):
-        assert piece in text
-    assert client.delete("/schedules/nightly").status_code == 204
-
-
 def test_the_system_says_what_is_there(client: FlaskClient) -> None:
     text = page(client, "/system")
     assert "answers" in text

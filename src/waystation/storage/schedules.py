@@ -45,6 +45,12 @@ def delete(connection: Connection, name: str) -> bool:
     return run(connection, SQL["delete"], name=name) > 0
 
 
+def set_held(connection: Connection, name: str, *, held: bool, next_at: datetime) -> Schedule | None:
+    """Held, or let go on from `next_at`; None if it was not there."""
+    row = one(connection, SQL["set_held"], name=name, held=held, next_at=next_at)
+    return _schedule(row) if row else None
+
+
 def hold(connection: Connection, name: str, *, note: str) -> None:
     """It starts nothing more, and says why."""
     run(connection, SQL["hold"], name=name, note=note)

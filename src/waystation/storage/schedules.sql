@@ -28,6 +28,13 @@ RETURNING *
 -- name: delete
 DELETE FROM schedules WHERE name = %(name)s
 
+-- Somebody holds it, or lets it go on: what was due meanwhile is no missed time.
+-- name: set_held
+UPDATE schedules SET held = %(held)s, note = NULL, updated_at = now(),
+    next_at = CASE WHEN held = %(held)s THEN next_at ELSE %(next_at)s END
+WHERE name = %(name)s
+RETURNING *
+
 -- It starts nothing more until somebody makes it anew.
 -- name: hold
 UPDATE schedules SET held = true, note = %(note)s WHERE name = %(name)s

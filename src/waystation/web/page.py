@@ -5,22 +5,36 @@ from __future__ import annotations
 from flask import Flask
 
 from waystation import __version__
+from waystation.access import Need
 from waystation.model import State
 from waystation.states import FINAL, MEANING
 from waystation.web import current, words
-from waystation.web.pages import download, home, kinds, live, login, many, one, preview, system, upload
+from waystation.web.pages import download, home, kinds, live, login, many, one, preview, schedules, system, upload, webhooks
 from waystation.web.pages.consequences import ASKS_FIRST, HINTS
 
-ROOMS = (login.room, home.room, one.room, many.room, upload.room, preview.room, download.room, kinds.room, system.room)
+ROOMS = (
+    login.room,
+    home.room,
+    one.room,
+    many.room,
+    upload.room,
+    preview.room,
+    download.room,
+    kinds.room,
+    schedules.room,
+    webhooks.room,
+    system.room,
+)
 
-PLACES = (
-    ("Tasks", "/"),
-    ("Upload", "/upload"),
-    ("Download", "/download"),
-    ("Datasets", "/datasets"),
-    ("Kinds", "/kinds"),
-    ("Schedules", "/schedules"),
-    ("System", "/system"),
+PLACES = (  # in the navigation, for whoever may go there
+    ("Tasks", "/", Need.SEE),
+    ("Upload", "/upload", Need.SUBMIT),
+    ("Download", "/download", Need.SUBMIT),
+    ("Datasets", "/datasets", Need.SEE),
+    ("Kinds", "/kinds", Need.SEE),
+    ("Schedules", "/schedules", Need.SEE),
+    ("Webhooks", "/webhooks", Need.ADMINISTER),
+    ("System", "/system", Need.SEE),
 )
 
 
@@ -39,5 +53,5 @@ def install(app: Flask) -> None:
         places=PLACES,
     )
     app.context_processor(lambda: {"me": current.caller()})
-    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded"):
+    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded", "coming"):
         app.jinja_env.filters[name] = getattr(words, name)

@@ -75,6 +75,11 @@ def moment(value: datetime | None) -> str:
     return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def coming(value: datetime) -> str:
+    """A time to come as its own zone's clocks show it, and how long it is till then."""
+    return f"{value:%a} {value.day} {value:%b %Y, %H:%M}, in {seconds((value - datetime.now(UTC)).total_seconds())}"
+
+
 def seconds(value: float | None) -> str:
     """A duration as people say it."""
     if value is None:
@@ -84,4 +89,6 @@ def seconds(value: float | None) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} days {whole % 86400 // 3600} h"

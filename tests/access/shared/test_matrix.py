@@ -82,6 +82,7 @@ DECIDED = {
 PAGES = {
     "GET /": SEE,
     "GET /download": OPERATE,
+    "GET /kinds/<name>/schedule": OPERATE,
     "GET /live": SEE,
     "GET /login": ANY,
     "GET /live/<task_id>": SEE,
@@ -89,12 +90,16 @@ PAGES = {
     "GET /many": OPERATE,
     "GET /system": SEE,
     "GET /upload": OPERATE,
+    "POST /kinds/<name>/schedule": OPERATE,
     "POST /kinds/<name>/start": OPERATE,
     "POST /login": ANY,
     "POST /logout": ANY,
     "POST /many": OPERATE,
+    "POST /schedules/<name>": OPERATE,
     "POST /upload": OPERATE,
     "POST /uploads/<upload_id>/start": OWN,
+    "POST /webhooks": ADMIN,
+    "POST /webhooks/<name>": ADMIN,
 }
 ROLES = (None, "viewer", "operator", "manager", "root")
 ENOUGH = {

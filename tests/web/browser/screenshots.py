@@ -23,6 +23,8 @@ from tests.web.browser.small_png import small
 from tests.web.serving import Served
 from waystation.model import State, Verb
 from waystation.settings import Settings
+from waystation.tellings import Tellings
+from waystation.timetable import Timetable
 from waystation.wiring import House, open_house
 
 INTO = Path(__file__).parents[3] / "docs" / "screenshots"
@@ -33,7 +35,9 @@ LONG_NAME = "customers-and-their-orders-of-the-northern-region-2026-q1-corrected
 
 def fill(house: House) -> dict[str, str]:
     """Tasks in every state, with people's names: the address of each page that is worth a picture."""
-    control = house.control
+    control, tellings = house.control, Tellings(house.control)
+    tellings.put("pager", "https://192.0.2.7/hooks/night-shift", states=["failed"], actor="ann")
+    tellings.put("warehouse", "https://192.0.2.8/loaded", kind="export", states=["succeeded"], actor="ann", held=True)
     march = at_state(house, send(house, people_csv(120_000, 1), "customers-march.csv", dataset="customers"), State.SUCCEEDED)
     orders = (
         "id,email,amount,record_date\n"
@@ -56,6 +60,9 @@ def fill(house: House) -> dict[str, str]:
     counting, _ = control.submit("test.count", {"steps": 9000, "nap": 0.01}, actor="bob")
     control.submit("generate", {"rows": 20_000_000}, actor="eve")  # waits: both slots are taken
     reached(house, counting, 500, 120)
+    table = Timetable(control)
+    table.put("nightly", "export", {"dataset": "customers"}, cron="0 3 * * mon-fri", zone="Europe/Berlin", actor="ann")
+    table.put("samples", "generate", {"rows": 1000}, cron="30 6 1 * *", zone="UTC", actor="bob", held=True)
     header, rows = people_csv(400, 4).split(b"\n", 1)
     with control.receive("customers-may.csv", actor="ann") as writer:
         writer.write(header.replace(b"phone,email", b"email,phone") + b"\n" + rows)
@@ -74,6 +81,9 @@ def fill(house: House) -> dict[str, str]:
         "dataset": "/datasets/customers",
         "kinds": "/kinds",
         "kind": "/kinds/generate",
+        "schedules": "/schedules",
+        "schedule": "/kinds/export/schedule?like=nightly",
+        "webhooks": "/webhooks",
         "system": "/system",
         "error": "/datasets/none",
     }
@@ -100,7 +110,16 @@ def main() -> None:
     asked.into.mkdir(parents=True, exist_ok=True)
     total = 0
     with tempfile.TemporaryDirectory(prefix="ws-shots-") as home:
-        settings = Settings.from_env({}, home=Path(home), port=0, kinds="tests.kinds", log="error", slice=600.0, actor="ann")
+        settings = Settings.from_env(
+            {},
+            home=Path(home),
+            port=0,
+            kinds="tests.kinds",
+            log="error",
+            slice=600.0,
+            actor="ann",
+            webhook_networks=("192.0.2.0/24",),
+        )
         with open_house(settings) as house, launched(chromium) as browser:
             house.settings = settings.model_copy(update={"database_url": house.database_url, "redis_url": house.redis_url})
             with house.database.transaction() as connection:

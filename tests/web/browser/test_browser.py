@@ -13,10 +13,17 @@ from tests.web.browser.conftest import Visit
 from tests.web.cutting import cutting
 from tests.web.serving import Served
 from waystation.model import State, Task, Verb
+from waystation.tellings import Tellings
+from waystation.timetable import Timetable
 from waystation.web.page import PLACES
 from waystation.wiring import House
 
-TOWN = {"kinds": "tests.kinds", "chunk_rows": 10, "slots": 2}  # small steps: an import lasts long enough to be watched
+TOWN = {
+    "kinds": "tests.kinds",
+    "chunk_rows": 10,
+    "slots": 2,
+    "webhook_networks": ("192.0.2.0/24",),
+}  # small steps: an import lasts long enough to be watched
 ROWS = 200_000
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -217,14 +224,18 @@ def test_nothing_keeps_people_from_using_a_page(visit: Visit, town: House) -> No
     with town.control.receive("people.csv", actor="ann") as writer:
         writer.write(people_csv(50, 4))
         upload = writer.commit()
+    Timetable(town.control).put("seen", "generate", {"rows": 5}, cron="0 3 1 1 *", zone="UTC", actor="ann")
+    Tellings(town.control).put("seen", "https://192.0.2.7/", states=["failed"], actor="ann")
     pages = (
-        *(path for _, path in PLACES),
+        *(path for _, path, _ in PLACES),
         *(f"/tasks/{task.id}" for task in (rejecting, failed, running)),
         f"/tasks/{running.id}/stop/ask",
         f"/many?verb=undo&id={rejecting.id}&id={running.id}",
         f"/uploads/{upload.id}/preview?dataset=seen",
         "/datasets/seen",
         "/kinds/generate",
+        "/kinds/generate/schedule?like=seen",
+        "/webhooks/seen/deliveries",
         "/docs/errors",
         "/datasets/none",  # an error is a page too
     )

@@ -9,9 +9,11 @@ from waystation.access import Need
 from waystation.errors import InvalidName, InvalidRequest, KindNotFound, MalformedBody, UnsafeAddress, WebhookNotFound
 from waystation.tellings import Tellings
 from waystation.web import current
-from waystation.web.api.common import ACTOR_HEADER, json_of
+from waystation.web.api.common import ACTOR_HEADER, has_page, json_of
 from waystation.web.inputs import WebhookRequest, body
 from waystation.web.operations import Answer, Room
+from waystation.web.pages import webhooks as pages
+from waystation.web.problems import prefers_page
 from waystation.web.shapes import DeliveryList, WebhookList, WebhookOut
 
 room = Room("webhooks", __name__)
@@ -25,8 +27,9 @@ room = Room("webhooks", __name__)
     needs=Need.ADMINISTER,
 )
 def webhooks() -> ResponseReturnValue:
-    """Who is told when tasks end. Secrets are not told again."""
-    return json_of(WebhookList.of(Tellings(current.control()).every()))
+    """Who is told when tasks end. Secrets are not told again. A browser gets a page."""
+    has_page()
+    return pages.listing() if prefers_page() else json_of(WebhookList.of(Tellings(current.control()).every()))
 
 
 @room.operation(
@@ -72,5 +75,8 @@ def drop_webhook(name: str) -> ResponseReturnValue:
     needs=Need.ADMINISTER,
 )
 def deliveries(name: str) -> ResponseReturnValue:
-    """Each with its state, how often it was tried, and what was answered last."""
+    """Each with its state, how often it was tried, and what was answered last. A browser gets a page."""
+    has_page()
+    if prefers_page():
+        return pages.told(name)
     return json_of(DeliveryList.of(Tellings(current.control()).deliveries(name)))
