@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from waystation import states
 from waystation.access import ANYBODY, Caller, Need
 from waystation.acts import Act
+from waystation.csvio.limits import FileLimits
 from waystation.csvio.rejects import Reject, rejects_csv
 from waystation.errors import (
     AlreadyUnderWay,
@@ -181,8 +182,9 @@ class UploadWriter:
 class Looker:
     """What a kind's check may look at; see sdk.kind.Look."""
 
-    def __init__(self, connection: Connection, files: Files) -> None:
+    def __init__(self, connection: Connection, files: Files, settings: Settings) -> None:
         self._connection, self._files = connection, files
+        self.file_limits = FileLimits(settings.max_rows, settings.max_columns, settings.max_record)
 
     def upload(self, id: UUID) -> Upload:
         """An upload; UploadUnfinished while it is still coming, UploadNotFound if it is not there."""
@@ -255,7 +257,7 @@ class Control:
             self._must_own_upload(connection, clean)
             if known.check_params is not None:
                 try:
-                    known.check_params(Looker(connection, self.files), model)
+                    known.check_params(Looker(connection, self.files, self.settings), model)
                 except WaystationError:
                     if idempotency_key is None or not (seen := tasks.by_key(connection, idempotency_key)):
                         raise
@@ -324,7 +326,8 @@ class Control:
         return seen[0]
 
     def _rank(self, connection: Connection, kind: Kind, model: BaseModel) -> int:
-        return kind.rank_params(Looker(connection, self.files), model) if kind.rank_params else kind.priority
+        look = Looker(connection, self.files, self.settings)
+        return kind.rank_params(look, model) if kind.rank_params else kind.priority
 
     def _label(self, connection: Connection, params: Mapping[str, JsonValue]) -> str | None:
         """What people call the task: the name of the file that it was given."""

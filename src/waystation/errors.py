@@ -128,6 +128,23 @@ class NotCsv(InvalidRequest):
     remedy = "Upload text with one record a line and a header; name the delimiter if it is unusual."
 
 
+class TooManyColumns(NotCsv):
+    """The file has more columns than this server takes."""
+
+    code = "too-many-columns"
+    remedy = "Check the delimiter; leave columns out, or raise WAYSTATION_MAX_COLUMNS (1,500 at most)."
+
+
+class RecordTooLong(NotCsv):
+    """A record of the file is longer than this server takes."""
+
+    code = "record-too-long"
+    remedy = (
+        "Most likely a quote is opened there and never closed: mend that line and upload the file again; or raise"
+        " WAYSTATION_MAX_RECORD."
+    )
+
+
 class DamagedArchive(NotCsv):
     """The archive is damaged or was cut off."""
 
@@ -429,6 +446,27 @@ class TooLarge(WaystationError):
 
     code, status, exit_code = "too-large", 413, 2
     remedy = "Send less, or raise the limit that is named."
+
+
+class TooSlow(WaystationError):
+    """The request took too long to arrive."""
+
+    code, status, exit_code = "too-slow", 408, 6
+    remedy = "Send it again, in one go; an upload that came in pieces goes on from where it stands. WAYSTATION_REQUEST_SECONDS."
+
+
+class TooManyRows(TooLarge):
+    """The file has more rows than this server takes."""
+
+    code = "too-many-rows"
+    remedy = "Stop the task, which takes back what came of it; send the file in parts, or raise WAYSTATION_MAX_ROWS."
+
+
+class TooManyUploads(WaystationError):
+    """Too many uploads come in at the same time."""
+
+    code, status, exit_code, retry_after = "too-many-uploads", 503, 6, 5
+    remedy = "Try again once others are through; WAYSTATION_UPLOADS_AT_ONCE sets how many one web process takes in together."
 
 
 class UnpacksTooLarge(TooLarge):

@@ -14,6 +14,7 @@ import structlog
 from pydantic import BaseModel
 
 from waystation import states
+from waystation.csvio.limits import FileLimits
 from waystation.csvio.packing import Limits
 from waystation.errors import BaseChanged, KindFailed, LeaseLost, StepTooLong, StorageUnavailable, WaystationError, crash_loop
 from waystation.heartbeat import Heartbeat
@@ -126,6 +127,7 @@ class Attempt:
             retry=kind.retry if kind else None,
             chunk_rows=shop.settings.chunk_rows,
             unpack_limits=Limits(shop.settings.max_unpacked, shop.settings.max_unpack_ratio),
+            file_limits=FileLimits(shop.settings.max_rows, shop.settings.max_columns, shop.settings.max_record),
             connect=lambda: shop.database.connect(attempt_name(task.id, task.attempt), autocommit=True),
             draining=shop.draining,
         )

@@ -123,6 +123,19 @@ class Settings(BaseModel):
     sse_clients: int = Field(40, ge=0, description="Live streams that one web process serves at the same time.")
     upload_hours: float = Field(24.0, gt=0, description="Hours that an unfinished upload waits for its next bytes.")
     max_upload: int = Field(50 * 2**30, ge=1, description="Bytes of the largest upload that is taken.")
+    max_rows: int = Field(10**10, ge=1, description="Rows of the largest file that is imported.")
+    max_columns: int = Field(1500, ge=1, le=1500, description="Columns of the widest file that is imported.")
+    max_record: int = Field(
+        16 * 2**20, ge=1024, le=16 * 2**20, description="Bytes of the longest record of a file; no field is longer."
+    )
+    uploads_at_once: int = Field(
+        24, ge=1, description="Uploads that one web process takes in at the same time; fewer than its threads."
+    )
+    request_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds that a request may take to arrive, and that an upload may stand still; then it is given up.",
+    )
     max_unpacked: int = Field(500 * 2**30, ge=1, description="Bytes that an uploaded archive may unpack to.")
     max_unpack_ratio: float = Field(200, gt=1, description="Times its size that an archive may unpack to, beyond 64 MiB.")
     webhook_networks: Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_networks)] = Field(

@@ -66,7 +66,7 @@ class Timetable:
         with self.control.database.transaction() as connection:
             self._must_own(schedules.get(connection, name))
             if known.check_params is not None:
-                known.check_params(Looker(connection, self.control.files), model)
+                known.check_params(Looker(connection, self.control.files, self.control.settings), model)
             dataset = clean.get("dataset")
             told: dict[str, JsonValue] = {"kind": kind, "cron": cron, "zone": zone, "held": held}
             named = dataset if isinstance(dataset, str) else None

@@ -10,6 +10,7 @@ import pytest
 
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encode import ColumnPlan
+from waystation.csvio.limits import FileLimits
 from waystation.errors import AbortedOnError, TooManyRejects, WaystationError
 from waystation.kinds.budget import MaxErrors
 from waystation.kinds.planning import Place, Plan, Rules
@@ -55,6 +56,7 @@ def read(
         width=2,
         ragged="reject",
         size=len(data),
+        limits=FileLimits(),
         on_error="abort" if on_error == "abort" else "reject",
         max_errors=max_errors,
     )

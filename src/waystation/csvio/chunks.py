@@ -8,7 +8,7 @@ from typing import BinaryIO
 from waystation.csvio.cuts import last_line_end
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encode import last_end
-from waystation.errors import NotCsv
+from waystation.errors import RecordTooLong
 
 # One record in memory costs some seven times its bytes while it is read; 16 MiB keeps that well below 300 MB.
 MAX_RECORD_BYTES = 16 * 2**20
@@ -35,7 +35,7 @@ def read_chunk(
     """Read about `target_bytes` from `start`, which must be where a record begins, and cut at a record's end.
 
     A chunk is longer than `target_bytes` only if a record is, and then at most twice that record. None at the end of the
-    file. The last record of the file ends with it, even inside quotes. Raises NotCsv for a record longer than
+    file. The last record of the file ends with it, even inside quotes. Raises RecordTooLong for one longer than
     `max_record_bytes`, naming its offset, and its line if the caller knows it (`line` is that of `start`).
     """
     source.seek(start)
@@ -48,10 +48,7 @@ def read_chunk(
             return Chunk(start, start + end, data[:end] if end < len(data) else data)
         if len(data) >= max_record_bytes:
             place = f"at byte {start}" + ("" if line is None else f" (line {line})")
-            raise NotCsv(
-                f"The record {place} is longer than {max_record_bytes:,} bytes.",
-                remedy="Most likely a quote is opened there and never closed: mend that line and upload the file again.",
-            )
+            raise RecordTooLong(f"The record {place} is longer than {max_record_bytes:,} bytes.")
         wanted = min(len(data) * 2, max_record_bytes)
         data += more + source.read(wanted - len(data) - 1)
     return None

@@ -14,7 +14,7 @@ from waystation.csvio.formulas import unguard
 from waystation.csvio.names import REJECT_COLUMNS, safe_names
 from waystation.csvio.reading import misquoted
 from waystation.csvio.records import Record, scan
-from waystation.errors import EmptyFile, InvalidParams, NoRows, NotCsv
+from waystation.errors import EmptyFile, InvalidParams, NoRows, NotCsv, TooManyColumns
 
 HEAD_BYTES = 256 * 1024
 MAX_COLUMNS = 1_500  # PostgreSQL's own limit is 1,600, less for wide rows
@@ -111,7 +111,7 @@ def sniff(
         words = tuple(header) if header else tuple(f"column_{n}" for n in range(1, len(first.fields) + 1))
         rest, offset = body, skipped
     if len(words) > MAX_COLUMNS:
-        raise NotCsv(f"The header has {len(words):,} columns; a dataset holds {MAX_COLUMNS:,} at most.")
+        raise TooManyColumns(f"The header has {len(words):,} columns; a dataset holds {MAX_COLUMNS:,} at most.")
     named, trailing = _named(words, rest, dialect, eof)
     if header is not True and len(first.fields) != named and not trailing:
         raise InvalidParams(f"`header` names {len(words)} columns, and the first record has {len(first.fields)} fields.")

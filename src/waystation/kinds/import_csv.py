@@ -78,6 +78,7 @@ def _size(upload: Upload, origin: Origin) -> int:
 def _begin(ctx: Context, params: ImportParams, source: BinaryIO, origin: Origin, size: int) -> dict[str, Any]:
     """Look at the file, settle its columns and stage the batch; the cursor that the reading begins with."""
     sniffed = sniff(source, **params.written)
+    ctx.file_limits.check_columns(len(sniffed.header))
     inferred = infer(source, sniffed, form=params.form, dates=params.dates, ragged=params.ragged)
     columns = settle(params, sniffed, inferred, ctx.dataset(params.dataset))
     warnings = doubts(sniffed, columns, params)
@@ -116,6 +117,7 @@ def check(look: Look, params: ImportParams) -> None:
     check_dataset_name(params.dataset)
     with look.open_upload(params.upload) as source:
         sniffed = sniff(beginning(source, params.encoding), **params.written)
+    look.file_limits.check_columns(len(sniffed.header))
     settle(params, sniffed, None, look.dataset(params.dataset))
     refuse_twice(look, params)
 

@@ -50,6 +50,7 @@ def load(
         width=cursor["width"],
         ragged=cursor["ragged"],
         size=size,
+        limits=ctx.file_limits,
         on_error=on_error,
         max_errors=max_errors,
     )

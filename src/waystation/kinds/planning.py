@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Literal
 from waystation.csvio.chunks import Chunk, read_chunk
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encode import ColumnPlan, Encoded, Ragged, encode
+from waystation.csvio.limits import FileLimits
 from waystation.csvio.reasons import added, tally
 from waystation.csvio.records import scan
 from waystation.errors import AbortedOnError
@@ -65,6 +66,7 @@ class Rules:
     width: int
     ragged: Ragged
     size: int
+    limits: FileLimits
     on_error: Literal["reject", "abort"]
     max_errors: budget.MaxErrors
 
@@ -87,7 +89,7 @@ class Plan:
     def next(self, part: int) -> tuple[LedgerRow, Encoded | None] | None:
         """The next chunk with its rows for a part, or without them if it is in; None at the end of the file.
 
-        Raises TooManyRejects and AbortedOnError at the record where the import has to stop, and NotCsv.
+        Raises TooManyRejects and AbortedOnError at the record where the import has to stop, TooManyRows, and NotCsv.
         """
         place, rules = self.place, self._rules
         left = rules.size - place.offset
@@ -117,6 +119,7 @@ class Plan:
             zones={name: list(zone) for name, zone in made.zones.items()},
             reasons=tally(made.reject_rows) if made.rows_bad else {},
         )
+        rules.limits.check_rows(row.last_row)
         self.place = place.after(row)
         self._spent[row.start] = time.monotonic() - began
         return row, made
@@ -138,8 +141,11 @@ class Plan:
             self._source.seek(start)
             data = self._source.read(self._known[0].start - start)
             return Chunk(start, start + len(data), data)
-        target = min(self._target, max(LAST_BYTES, (self._rules.size - start) // LAST_PART))
-        return read_chunk(self._source, start, self._rules.dialect, target_bytes=target, line=self.place.line)
+        rules = self._rules
+        target = min(self._target, max(LAST_BYTES, (rules.size - start) // LAST_PART), rules.limits.record)
+        most = rules.limits.record
+        line = self.place.line
+        return read_chunk(self._source, start, rules.dialect, target_bytes=target, max_record_bytes=most, line=line)
 
     def _encode(self, data: bytes, part: int) -> Encoded:
         rules = self._rules

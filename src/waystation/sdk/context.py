@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, NoReturn, TypeVar
 from uuid import UUID
 
+from waystation.csvio.limits import FileLimits
 from waystation.csvio.packing import Limits
 from waystation.errors import BadRow, UploadNotFound, WrongKind
 from waystation.model import Column, Dataset, JsonValue, State, Upload, Wish
@@ -51,6 +52,7 @@ class Context:
         retry: Retry | None = None,
         chunk_rows: int = 200_000,
         unpack_limits: Limits = Limits(500 * 2**30, 200),  # noqa: B008 - it is frozen
+        file_limits: FileLimits = FileLimits(),  # noqa: B008 - it is frozen
         connect: Callable[[], Connection] | None = None,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -58,7 +60,7 @@ class Context:
         self.attempt = attempt
         self.kind = kind
         self.chunk_rows = chunk_rows
-        self.unpack_limits = unpack_limits
+        self.unpack_limits, self.file_limits = unpack_limits, file_limits
         self._db = db
         self._connect = connect or self._no_database  # opens a further connection of this attempt, in autocommit
         self._state = state

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from waystation.csvio.limits import FileLimits
 from waystation.errors import InvalidParams, KindNotFound, WrongKind
 from waystation.model import Dataset, JsonValue, KindInfo, Task, Upload
 from waystation.sdk.context import CALL_TIMEOUT, Context
@@ -32,6 +33,10 @@ _QUEUE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$")
 
 class Look(Protocol):
     """What a check may look at before its task exists."""
+
+    @property
+    def file_limits(self) -> FileLimits:
+        """How large what is in a file may be."""
 
     def open_upload(self, id: UUID) -> typing.BinaryIO:
         """Read an upload; UploadNotFound if it is not there."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from waystation.errors import TooManyRequests
+from waystation.errors import TooManyRequests, TooManyUploads
 
 WRONG_TOKENS = 60  # a minute from one address: so many are mistakes of a program, and guesses of nobody who could succeed
 REFUSALS, OF_ALL = 20, 300  # lines of the audit in a minute about refusals: of one caller or address, and of all
@@ -17,6 +21,21 @@ class Crowds:
 
     def __init__(self) -> None:
         self._window = FixedWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
+        self._uploads = 0
+
+    @contextmanager
+    def upload(self, most: int) -> Iterator[None]:
+        """One more upload comes in, until the block ends. Raises TooManyUploads beyond `most` of them."""
+        with self._lock:
+            if self._uploads >= most:
+                raise TooManyUploads(f"{most} uploads come in at the same time already.")
+            self._uploads += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._uploads -= 1
 
     def request(self, caller: str, most: int) -> None:
         """One more request of this caller. Raises TooManyRequests beyond `most` in a minute (0: there is no such limit)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from socket import socket
 from typing import cast
 from urllib.parse import unquote
 
@@ -32,6 +33,7 @@ class Doorstep:
         self.hub = Hub(lambda since: self.house.control.changes(since))
         self.crowds = Crowds()
         self.watch = Watch()
+        self.unhurried: Callable[[socket], None] = lambda line: None  # a request that may take its time to arrive
         self.leaving = False  # asked to end, and serving on for a moment; a plain flag, since a signal handler sets it
 
     @property
@@ -92,6 +94,12 @@ def watch() -> Watch:
 def crowds() -> Crowds:
     """What is counted in this process against its limits."""
     return doorstep_of(current_app).crowds
+
+
+def unhurried() -> None:
+    """The body of the current request may take as long as it likes to arrive, if it does not stand still."""
+    if (line := request.environ.get("gunicorn.socket")) is not None:
+        doorstep_of(current_app).unhurried(line)
 
 
 def leaving() -> bool:

@@ -13,7 +13,8 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from waystation.control import Control, UploadWriter
-from waystation.errors import InvalidRequest, MalformedBody, NoFile, TooLarge
+from waystation.errors import InvalidRequest, MalformedBody, NoFile, TooLarge, TooSlow
+from waystation.web import current
 from waystation.web.inputs import MAX_JSON, check
 from waystation.web.policies import MultipartUpload, Policies, RawUpload
 
@@ -90,10 +91,13 @@ def blocks_of(request: Request, size: int = BLOCK) -> Iterator[bytes]:
     """The body as it comes in, in blocks of `size` bytes. Raises MalformedBody when it breaks off: a
     server hands on what came before as if that were all, and half a file must not pass for a whole one."""
     came = 0
+    current.unhurried()
     try:
         while block := request.stream.read(size):
             came += len(block)
             yield block
+    except (BlockingIOError, TimeoutError) as error:
+        raise TooSlow(f"After {came} bytes nothing came for too long.") from error
     except (OSError, ClientDisconnected) as error:
         raise _broken(came) from error
     if request.content_length is not None and came != request.content_length:

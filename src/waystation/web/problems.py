@@ -23,6 +23,7 @@ _OF_STATUS: dict[int, type[errors.WaystationError]] = {
     403: errors.Forbidden,
     404: errors.NotFound,
     405: errors.MethodNotAllowed,
+    408: errors.TooSlow,
     413: errors.TooLarge,
     415: errors.MalformedBody,
     416: errors.RangeNotSatisfiable,
@@ -66,6 +67,7 @@ def install(app: Flask) -> None:
     """Let `app` answer every error in this form."""
     app.register_error_handler(errors.WaystationError, _ours)
     app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(BlockingIOError, _stands_still)
     for error in (OperationalError, PoolTimeout, PoolClosed, TooManyRequests):
         app.register_error_handler(error, _no_database)
     app.register_error_handler(Exception, _unexpected)
@@ -114,6 +116,12 @@ def _of_http(error: HTTPException) -> Response:
 def _no_database(error: Exception) -> Response:
     log.warning("%s %s: the database does not answer: %s", request.method, request.path, error)
     return answer(errors.DatabaseUnavailable())
+
+
+def _stands_still(error: BlockingIOError) -> Response:
+    """A body that is read at once did not go on for as long as the socket waits."""
+    log.info("%s %s: its body stands still: %s", request.method, request.path, error)
+    return answer(errors.TooSlow())
 
 
 def _unexpected(error: Exception) -> Response:

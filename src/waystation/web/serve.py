@@ -19,6 +19,7 @@ from waystation.errors import Unavailable, WaystationError
 from waystation.settings import Settings
 from waystation.web import guards
 from waystation.web.app import create_app
+from waystation.web.arrivals import Arrivals
 from waystation.web.current import doorstep_of
 from waystation.wiring import open_house
 
@@ -35,6 +36,22 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
     """
 
     _leaves_at: float | None = None
+
+    def handle(self, conn: Any) -> Any:
+        """One request of a connection, which has so long to arrive; see `arrivals`."""
+        self.app.arrivals.begin(conn.sock)
+        try:
+            return super().handle(conn)
+        finally:
+            self.app.arrivals.end(conn.sock)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Its head is here. A body may follow, and an answer may take long."""
+        if any(name in ("CONTENT-LENGTH", "TRANSFER-ENCODING") for name, _ in req.headers):
+            self.app.arrivals.body_follows(conn.sock)
+        else:
+            self.app.arrivals.end(conn.sock)
+        return super().handle_request(req, conn)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: linger, then take no more and finish what is open."""
@@ -54,6 +71,7 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
     def notify(self) -> None:
         """Called by gunicorn's loop once a second at least: has it lingered long enough?"""
         super().notify()
+        self.app.arrivals.expire()
         if self._leaves_at is not None and time.monotonic() >= self._leaves_at and self.alive:
             self._leave(0, None)
 
@@ -69,7 +87,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings, on_ready: OnReady) -> None:
         self._settings, self._on_ready = settings, on_ready
-        self.linger = settings.linger
+        self.linger, self.arrivals = settings.linger, Arrivals(settings.request_seconds)
         self.notes = mmap.mmap(-1, 2)  # shared with the forked process: 0 = exit code of its failure, 1 = said to be ready
         super().__init__()
 
@@ -99,7 +117,9 @@ class Server(BaseApplication):  # type: ignore[misc]
         try:
             house = open_house(self._settings)
             guards.may_listen(house)
-            return create_app(house)
+            app = create_app(house)
+            doorstep_of(app).unhurried = self.arrivals.end
+            return app
         except WaystationError as error:
             print(f"waystation: {error.detail} {error.hint}", file=sys.stderr, flush=True)
             self.notes[0] = error.exit_code

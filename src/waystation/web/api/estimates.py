@@ -31,7 +31,7 @@ def estimated(control: Control, name: str, asked: EstimateQuery) -> EstimateOut:
     params = ExportParams.model_validate(control.registry.get("export").parse({"dataset": name, **asked.params()}).model_dump())
     dataset = control.dataset(name)
     with control.database.transaction() as connection:
-        check(Looker(connection, control.files), params)
+        check(Looker(connection, control.files, control.settings), params)
         question = question_of(params, dataset)
         found = estimate(connection, name, question)
     return EstimateOut(

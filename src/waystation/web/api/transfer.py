@@ -29,6 +29,8 @@ from waystation.errors import (
     QueueFull,
     TooLarge,
     TooManyTasks,
+    TooManyUploads,
+    TooSlow,
     UnknownColumn,
 )
 from waystation.web import current, guards
@@ -61,9 +63,11 @@ room = Room("transfer", __name__)
         UnknownColumn,
         DuplicateFile,
         IdempotencyKeyReused,
+        TooManyUploads,
         TooManyTasks,
         QueueFull,
         MalformedBody,
+        TooSlow,
         TooLarge,
         DiskFull,
     ),
@@ -74,7 +78,7 @@ def upload() -> ResponseReturnValue:
     imported is refused at once, and nothing of it is kept."""
     has_page()
     control, actor, key = current.control(), current.actor(), current.idempotency_key()
-    with ExitStack() as stack:
+    with current.crowds().upload(control.settings.uploads_at_once), ExitStack() as stack:
         writer, policies = take(request, control, actor, stack)
         sent = writer.commit()
         params = {"upload": str(sent.id), **policies.params()}

@@ -19,6 +19,8 @@ from waystation.errors import (
     OffsetMismatch,
     ProtocolVersion,
     TooLarge,
+    TooManyUploads,
+    TooSlow,
     UploadInUse,
     UploadLocked,
     UploadNotFound,
@@ -43,7 +45,7 @@ DEAD_PATIENCE = 3.0  # the same, where the one before it was just ended because 
 VERSION_HEADER = {"Tus-Resumable": "1.0.0, on every request but GET and OPTIONS."}
 BODY_HEADERS = {"Upload-Checksum": "`sha1` or `sha256`, a space, and the base64 of the digest of this request's bytes."}
 PLACE = {"Upload-Offset": "How many bytes are here for good.", "Upload-Expires": "Until when it waits for its next bytes."}
-RECEIVING = (WrongMediaType, ChecksumMismatch, TooLarge, DiskFull, MalformedBody)
+RECEIVING = (WrongMediaType, ChecksumMismatch, TooLarge, DiskFull, MalformedBody, TooSlow, TooManyUploads)
 
 
 @room.before_request
@@ -168,15 +170,16 @@ def send(upload_id: str) -> ResponseReturnValue:
     counts as a whole or not at all. With the last byte the upload is whole: a task of the kind `import` can name it."""
     if request.mimetype != tus.BODY:
         raise WrongMediaType(f"The bytes of an upload are sent as {tus.BODY}.")
-    id = _id(upload_id)
-    taken = current.house().resumable.take(
-        id,
-        tus.number(request.headers, "Upload-Offset"),
-        _bytes(id),
-        length=request.content_length,
-        checksum=tus.checksum(request.headers),
-        patience=_patience(id),
-    )
+    id, house = _id(upload_id), current.house()
+    with current.crowds().upload(house.settings.uploads_at_once):
+        taken = house.resumable.take(
+            id,
+            tus.number(request.headers, "Upload-Offset"),
+            _bytes(id),
+            length=request.content_length,
+            checksum=tus.checksum(request.headers),
+            patience=_patience(id),
+        )
     return _placed(Response(status=204), taken)
 
 

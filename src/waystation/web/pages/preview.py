@@ -41,7 +41,7 @@ def look(id: str, policies: Policies) -> Preview:
     kind = control.registry.get("import")
     wanted = ImportParams.model_validate(kind.parse({"upload": id, **policies.params()}).model_dump())
     with control.database.transaction() as connection:
-        looker = Looker(connection, control.files)
+        looker = Looker(connection, control.files, control.settings)
         if kind.check_params is not None:
             # A file that is there already can be looked at all the same: the look tells it.
             kind.check_params(looker, wanted.model_copy(update={"allow_duplicate": True}))

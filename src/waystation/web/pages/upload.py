@@ -29,7 +29,8 @@ def upload() -> ResponseReturnValue:
 def receive() -> ResponseReturnValue:
     """Take the file of a form, and lead to the look at it."""
     has_page()
-    with ExitStack() as stack:
+    most = current.control().settings.uploads_at_once
+    with current.crowds().upload(most), ExitStack() as stack:
         writer, policies = take(request, current.control(), current.actor(), stack)
         sent = writer.commit()
     asked = f"?{urlencode({'dataset': policies.dataset})}" if policies.dataset else ""
