@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from waystation.csvio.sniff import HEAD_BYTES, Sniffed, sniff
-from waystation.errors import EmptyFile, InvalidParams, NoRows, NotCsv, WaystationError
+from waystation.errors import EmptyFile, InvalidParams, NoRows, NotCsv, TooManyColumns, WaystationError
 
 
 def look(data: bytes, delimiter: str | None = None) -> Sniffed:
@@ -166,7 +166,7 @@ REFUSED: dict[str, tuple[bytes, type[WaystationError], str]] = {
     "open quote in a long file": (b'a,"b\n' + b"1,2\n" * HEAD_BYTES, NotCsv, "No header ends"),
     "blank names": (b" , ,\n1,2,3\n", NotCsv, "blank"),
     "reject columns alone": (b"_line,_error\n1,2\n", NotCsv, "rejects"),
-    "too many columns": (b",".join(b"c" for _ in range(2000)) + b"\n1\n", NotCsv, "2,000 columns"),
+    "too many columns": (b",".join(b"c" for _ in range(2000)) + b"\n1\n", TooManyColumns, "2,000 columns"),
 }
 
 
