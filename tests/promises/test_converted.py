@@ -170,6 +170,18 @@ def test_more_rows_than_a_sheet_has_are_refused_at_once(desk: House, kinds: str,
     assert (ended.error["code"], "csv" in ended.error["remedy"]) == ("does-not-fit", True)
 
 
+def test_days_before_1900_are_told_from_the_ledger_before_anything_is_written(desk: House) -> None:
+    done(desk, send(desk, b"n,day\n1,2024-01-01\n2,1899-12-31\n", dataset="old"))
+    task = export(desk, dataset="old", format="xlsx")
+    work(desk)
+    ended = desk.control.get(task.id)
+    assert ended.error is not None
+    assert "from 1899-12-31 on" in str(ended.error["detail"])
+    assert files_of(desk, task) == []
+    assert len(sheet(exported(desk, dataset="old", format="xlsx", columns=["n"]))) == 3
+    assert len(sheet(exported(desk, dataset="old", format="xlsx", filter="n = 1"))) == 2
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "said"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attempts import die_at, leave_at, work
 from tests.conftest import end_worker, launch_worker
 from tests.s3.conftest import WHOLE
 from tests.support import at_state, children, people_csv, send, wait_until
@@ -45,6 +46,22 @@ def test_a_file_comes_back_the_same_through_a_link_and_through_the_server(
     finally:
         served.end()
     assert not list(port.settings.home.rglob("*.csv")), "all files are in the bucket"
+
+
+def test_a_converted_file_that_was_cut_has_the_same_bytes(harbour: House) -> None:
+    send(harbour, people_csv(3_000))
+    work(harbour)
+    tasks = [harbour.control.submit("export", {"format": "parquet"}, actor="ann")[0]]
+    work(harbour)
+    tasks.append(harbour.control.submit("export", {"format": "parquet"}, actor="ann")[0])
+    while harbour.control.get(tasks[1].id).phase != "convert":
+        leave_at(harbour, 2)
+    assert die_at(harbour, tasks[1], 2)
+    work(harbour)
+    quiet, cut = (harbour.control.result(task.id).read_bytes() for task in tasks)
+    assert quiet == cut
+    assert harbour.control.get(tasks[1].id).attempt > 2
+    assert harbour.files.tasks_with_files() == {task.id: True for task in tasks}
 
 
 @pytest.mark.long

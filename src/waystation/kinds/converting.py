@@ -13,8 +13,9 @@ from typing import Any
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import Column
 from waystation.outputs import batches, output
-from waystation.outputs.xlsx import check_rows
+from waystation.outputs.xlsx import check_first_day, check_rows
 from waystation.sdk import Checkpoint, Context
+from waystation.sdk.listing import Listing
 from waystation.sdk.result import Result
 
 DRAFT = "rows"  # the name of what the first phase writes
@@ -25,6 +26,14 @@ def check_fits(params: ExportOptions, rows: int) -> None:
     """Raises DoesNotFit for more rows than the form can hold."""
     if params.converted == "xlsx":
         check_rows(rows)
+
+
+def check_days(params: ExportOptions, listing: Listing, columns: Sequence[Column]) -> None:
+    """All rows are wanted: raises DoesNotFit for days that the form can't hold, before anything is written."""
+    if params.converted == "xlsx":
+        for column in columns:
+            if column.type in ("date", "timestamp"):
+                check_first_day(column.name, listing.least(column.name))
 
 
 def convert(

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 
 from waystation.csvio.packed import member
 from waystation.errors import DatasetNotFound, EmptyDataset, InvalidOrder, InvalidRange, NoDateColumn, UnknownColumn
-from waystation.kinds.converting import DRAFT, check_fits, convert
+from waystation.kinds.converting import DRAFT, check_days, check_fits, convert
 from waystation.kinds.export_options import ExportOptions
 from waystation.model import Column, Dataset
 from waystation.outputs import check_available
@@ -37,6 +37,11 @@ class ExportParams(ExportOptions):
     till: date | None = Field(None, description="Last day, included (YYYY-MM-DD).")
     by: str | None = Field(None, description="Date column to choose rows by; else record_date, else the only one there is.")
 
+    @property
+    def everything(self) -> bool:
+        """Whether all rows are wanted."""
+        return not (self.from_ or self.till or self.filter)
+
 
 @task("export", undoable=True, unit="rows")
 def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None = None) -> Steps:
@@ -54,6 +59,8 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
         if not dataset.columns:
             raise EmptyDataset
         chosen = choose_columns(dataset, params.columns)
+        if params.everything:
+            check_days(params, listing, chosen)
         if head := layout.head([c.name for c in chosen]):
             out.write(pack(head))
         cursor = {
@@ -176,7 +183,7 @@ def check(look: Look, params: ExportParams) -> None:
     choose_columns(dataset, params.columns)
     if params.converted:
         check_available(params.converted)
-        if not (params.from_ or params.till or params.filter):
+        if params.everything:
             check_fits(params, dataset.rows)
     if params.filter:
         condition(params.filter, dataset.columns)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-BATCH_ROWS = 5000
-BATCH_BYTES = 4 * 2**20
+BATCH_ROWS = 2000
+BATCH_BYTES = 2**20  # a pause waits for a batch, also where rows have a thousand columns
 
 _SIGNS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _escape = re.compile(r"\\(.)", re.DOTALL).sub

@@ -188,6 +188,14 @@ def check_rows(rows: int) -> None:
         raise DoesNotFit(f"{rows:,} rows: an XLSX sheet holds {MOST_ROWS:,} below the names of the columns.")
 
 
+def check_first_day(column: str, first: str | None) -> None:
+    """Raises DoesNotFit for a column of dates whose first one, in ISO form, is before a sheet's days."""
+    if first is not None and first < "1900":
+        raise DoesNotFit(
+            f"The column {column!r} has days from {first[:10]} on: those of an XLSX sheet begin in 1900.", column=column
+        )
+
+
 def letters(n: int) -> str:
     """A column's letters, from 0: A, B, …, Z, AA. (PostgreSQL has fewer columns than a sheet: 1,600 of 16,384.)"""
     n, last = divmod(n, 26)

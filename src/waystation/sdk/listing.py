@@ -47,6 +47,11 @@ class Listing:
         self._db, self._task, self._connect = db, task, connect
         self.rows = rows  # of all pinned batches
 
+    def least(self, column: str) -> str | None:
+        """The earliest day or moment in a column of dates, told from the ledger; None if that knows of none."""
+        chunks = reading.pinned_chunks(self._db, self._task, after=(0, -1))
+        return min((chunk.zones[column][0] for chunk in chunks if column in chunk.zones), default=None)
+
     def read(
         self,
         question: Question,
