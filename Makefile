@@ -10,7 +10,7 @@ TESTS  ?= --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test long check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test prove-teams prove-csv tutorial clean
+.PHONY: help setup demo up test long check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test restore-test bench-scale prove-teams prove-csv tutorial clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,12 @@ $(VENV)/.s3: $(READY)
 
 s3-test: $(VENV)/.s3 ## files in a bucket, on two S3 servers: uploads, imports, exports whose workers are killed as they write (minutes)
 	@WAYSTATION_S3_TEST=1 $(BIN)/python -m pytest -q tests/s3
+
+restore-test: $(READY) ## the backup and restore of docs/operations.md: what was paused or ran then goes on elsewhere, exactly
+	@WAYSTATION_RESTORE_TEST=1 $(BIN)/python -m pytest -q tests/deploy/test_restore.py
+
+bench-scale: $(READY) ## 1, 2 and 4 imports side by side: their speed as a ratio to one, memory and connections (OPTIONS=--rows …)
+	@$(BIN)/python -m benchmarks.scale $(OPTIONS)
 
 prove-teams: $(READY) ## 2,000 teams through a slow and flaky service: paused, killed twice, stopped; the service's books compared (minutes)
 	@TEAMS=$(or $(TEAMS),2000) CALL_SECONDS=0.05 $(BIN)/python -m pytest -q -s tests/promises/test_teams.py

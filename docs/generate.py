@@ -85,6 +85,9 @@ def metrics_page() -> str:
         "",
         f"Buckets of the histograms, in seconds: {', '.join(f'{b:g}' for b in BOUNDS)}.",
         "",
+        "deploy/prometheus/alerts.yaml has rules over them, deploy/grafana/waystation.json a dashboard; what to do when an",
+        "alert comes is in [operations.md](operations.md).",
+        "",
         "| metric | type | labels | meaning |",
         "| --- | --- | --- | --- |",
     ]

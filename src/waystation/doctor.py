@@ -21,7 +21,7 @@ import redis
 from waystation.errors import WaystationError
 from waystation.local import client_url
 from waystation.settings import Settings, env_name
-from waystation.storage.db import Connection, Database, one
+from waystation.storage.db import Connection, Database, one, refuses_password
 from waystation.storage.files import files_of
 from waystation.storage.migrate import pending
 
@@ -104,7 +104,7 @@ def _unreachable(url: str, error: psycopg.Error) -> Finding:
     text = _first(error)
     info = psycopg.conninfo.conninfo_to_dict(url) if _parses(url) else {}
     user, host = info.get("user", "our user"), info.get("host", "its socket")
-    if "password" in text:
+    if refuses_password(error):
         return Finding("database", "wrong", f"The database refuses the password of {user}.", "Mend it in DATABASE_URL.")
     if "does not exist" in text:
         return Finding("database", "wrong", f"The database server says: {text}", "Make it, or mend DATABASE_URL.")

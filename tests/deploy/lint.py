@@ -17,7 +17,7 @@ TOOLS = ROOT / ".venv-deploy" / "bin"
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 DOCKERFILES = ["Dockerfile", "deploy/image/sbom.Dockerfile"]
 OLDEST = "1.25"
-FOREIGN = "keda.sh/"  # no Kubernetes version has the schema of these
+FOREIGN = ("keda.sh/", "monitoring.coreos.com/")  # no Kubernetes version has the schema of these
 
 
 def rendered(overlay: Path) -> str:
@@ -41,7 +41,7 @@ def main() -> int:
         run([str(ROOT / "deploy" / "secrets.sh"), str(secrets)])
     newest = run([str(TOOLS / "python"), "-c", "import kubernetes_validate as k; print(k.latest_version())"]).strip()
     made = {overlay.name: rendered(overlay) for overlay in (OVERLAYS / "demo", OVERLAYS / "production")}
-    made["keda"] = with_component("keda")
+    made |= {component: with_component(component) for component in ("keda", "prometheus")}
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         rules = ["checkov", "--config-file", "deploy/checkov.yaml", "--framework"]
@@ -51,7 +51,7 @@ def main() -> int:
         ]
         for name, text in made.items():
             path = Path(folder, f"{name}.yaml")
-            own = [part for part in text.split("\n---\n") if FOREIGN not in part.split("kind:")[0]]
+            own = [part for part in text.split("\n---\n") if not any(name in part.split("kind:")[0] for name in FOREIGN)]
             path.write_text("\n---\n".join(own), encoding="utf-8")
             schema = ["kubernetes-validate", "--strict", "--quiet", "--kubernetes-version"]
             commands += [

@@ -14,9 +14,13 @@ import pytest
 import redis
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.support import wait_until
 from waystation.doctor import Finding, examine
+from waystation.errors import DatabaseUnavailable
 from waystation.local import client_url
 from waystation.settings import Settings
+from waystation.storage.db import Database
+from waystation.storage.migrate import migrate
 from waystation.wiring import House
 
 
@@ -55,6 +59,31 @@ def test_a_user_that_the_database_does_not_let_in(settings: Settings) -> None:
     said = only(settings, "database", database_url=make_conninfo(str(settings.database_url), user="nobody_here"))
     assert "nobody_here" in said
     assert "DATABASE_URL" in said
+
+
+def test_a_wrong_password_is_said_by_the_doctor_and_at_the_start(settings: Settings) -> None:
+    """The session's server trusts its socket, or has a password of its own: one role is asked for another."""
+    with psycopg.connect(str(settings.database_url), autocommit=True) as connection:
+        row = connection.execute("SELECT current_setting('hba_file')").fetchone()
+        assert row is not None
+        rules = Path(row[0])
+        before = rules.read_text()
+        connection.execute("CREATE ROLE lodger LOGIN PASSWORD 'right'")
+        try:
+            rules.write_text(f"local all lodger scram-sha-256\nhost all lodger all scram-sha-256\n{before}")
+            connection.execute("SELECT pg_reload_conf()")
+            url = make_conninfo(str(settings.database_url), user="lodger", password="wrong")
+            refusal = "The database refuses the password of lodger. Mend it in DATABASE_URL."
+            wait_until(lambda: wrong(settings, "database", database_url=url))
+            assert only(settings, "database", database_url=url) == refusal
+            with pytest.raises(DatabaseUnavailable) as caught:
+                migrate(Database(url))
+            assert (caught.value.detail, caught.value.exit_code) == ("The database refuses our password.", 6)
+            assert "DATABASE_URL" in caught.value.hint
+        finally:
+            rules.write_text(before)
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("DROP ROLE lodger")
 
 
 def test_an_old_schema_and_one_that_is_too_new(house: House) -> None:

@@ -94,13 +94,27 @@ class Database:
         except psycopg.errors.LockNotAvailable as error:
             raise Busy from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise DatabaseUnavailable(f"The database does not answer: {str(error).splitlines()[0]}") from error
+            raise unreachable(error) from error
 
     def close(self) -> None:
         """Close the pool."""
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+
+def refuses_password(error: psycopg.Error) -> bool:
+    """Whether the server is there and does not take our password (or wants one, and got none)."""
+    return "password" in str(error)
+
+
+def unreachable(error: psycopg.Error) -> DatabaseUnavailable:
+    """What to say of a database that does not answer, or does not let us in."""
+    if refuses_password(error):
+        return DatabaseUnavailable(
+            "The database refuses our password.", remedy="Mend the password in DATABASE_URL, and start again."
+        )
+    return DatabaseUnavailable(f"The database does not answer: {str(error).splitlines()[0]}")
 
 
 def one(connection: Connection, query: LiteralString | sql.Composed, **values: Any) -> Row | None:

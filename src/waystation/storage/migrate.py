@@ -9,8 +9,8 @@ from importlib.resources import files
 import psycopg
 from psycopg import sql
 
-from waystation.errors import DatabaseUnavailable, SchemaTooNew, WaystationError
-from waystation.storage.db import Connection, Database, every, one, run
+from waystation.errors import SchemaTooNew, WaystationError
+from waystation.storage.db import Connection, Database, every, one, run, unreachable
 
 _LOCK = 0x57A7  # the migration lock's key among PostgreSQL's advisory locks
 
@@ -72,7 +72,7 @@ def migrate(database: Database) -> list[str]:
     try:
         opened = database.connect("ws:migrate", autocommit=True)
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"The database does not answer: {str(error).splitlines()[0]}") from error
+        raise unreachable(error) from error
     with opened as connection:
         run(connection, "SELECT pg_advisory_lock(%(key)s)", key=_LOCK)
         run(connection, "CREATE SCHEMA IF NOT EXISTS waystation")
