@@ -18,7 +18,7 @@ from waystation.storage.tables import definitions, part_table
 SQL = load("staging")
 
 
-SUMMARIZED = 64  # pages of which the index knows the least and the greatest `_row`
+SUMMARIZED = 16  # pages of which the index knows the least and the greatest `_row`; who looks rows up reads whole ones
 
 
 @dataclass(frozen=True, slots=True)
