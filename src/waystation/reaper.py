@@ -13,10 +13,10 @@ from typing import Protocol
 import psycopg
 import structlog
 
-from waystation import states
+from waystation import rights, states
 from waystation.acts import Act
 from waystation.errors import crash_loop
-from waystation.model import State, Task, Verb
+from waystation.model import JsonValue, State, Task, Verb
 from waystation.settings import Settings
 from waystation.starting import start_due
 from waystation.states import Event
@@ -113,15 +113,21 @@ class Reaper:
         for wait in waiting.over(connection):
             connection.commit()
             with _unless_locked(connection):
+                task = tasks.get(connection, wait.id)
+                why: str | None = f"the task that it waited for, {wait.other}, is {wait.came_to}"
                 if wait.came_to is State.SUCCEEDED:
+                    why = rights.lost(connection, task.created_by, task.kind, task.dataset) if task else None
+                if why is None:
                     if waiting.let_begin(connection, wait):
                         told = NewEvent(wait.id, "may begin", self.name, 0, data={"after": str(wait.other)})
                         tasks.write_events(connection, [told])
                     continue
-                task = tasks.get(connection, wait.id)
                 move = states.answer(Verb.STOP, task.situation) if task else None
                 if task is not None and isinstance(move, states.Move) and tasks.shift(connection, task, move):
-                    why = f"the task that it waited for, {wait.other}, is {wait.came_to}"
+                    if wait.came_to is State.SUCCEEDED:
+                        data: dict[str, JsonValue] = {"after": str(wait.other), "why": why}
+                        about, of = task.kind, task.dataset
+                        audit.note(connection, task.created_by, Act.REFUSED, about=about, task=task.id, dataset=of, data=data)
                     tasks.write_events(connection, [NewEvent(task.id, move.event, self.name, task.attempt, reason=why)])
                     timeout = self.settings.publish_lock_timeout
                     holdings.release(connection, self.files, task.id, lock_timeout=timeout)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import structlog
 
-from waystation import states
+from waystation import rights, states
 from waystation.acts import Act
 from waystation.cron import due_times
 from waystation.errors import InvalidSchedule
@@ -39,6 +39,12 @@ def start_one(connection: Connection, schedule: Schedule, secrets: dict[str, str
     except InvalidSchedule as error:  # its zone was dropped from the database of zones, or it comes no more
         log.error("a schedule is held: it can't be read", schedule=schedule.name, error=error.detail)
         schedules.hold(connection, schedule.name, note=error.detail)
+        return
+    if due and (why := rights.lost(connection, schedule.created_by, schedule.kind, schedule.dataset)):
+        if why != schedule.note:  # told once
+            told: dict[str, JsonValue] = {"schedule": schedule.name, "why": why}
+            audit.note(connection, schedule.created_by, Act.REFUSED, about=schedule.name, dataset=schedule.dataset, data=told)
+        schedules.done(connection, schedule.name, next_at=following, last_at=None, last_task=None, note=why)
         return
     started: UUID | None = None
     last_at, note = None, "it was missed, and is left out" if not due else None

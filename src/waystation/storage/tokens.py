@@ -122,3 +122,9 @@ def key(connection: Connection, name: str, fresh: bytes) -> bytes:
         row = one(connection, SQL["key"], name=name, key=fresh)
     assert row is not None
     return bytes(row["key"])
+
+
+def of_name(connection: Connection, name: str) -> tuple[Token, bool] | None:
+    """The token that somebody of this name has, or had last, and whether it is in force; None if there never was one."""
+    row = one(connection, SQL["of_name"], name=name)
+    return (_token(row), bool(row["in_force"])) if row else None

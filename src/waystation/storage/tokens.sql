@@ -71,3 +71,8 @@ WITH made AS (
     INSERT INTO keys (name, key) VALUES (%(name)s, %(key)s) ON CONFLICT DO NOTHING RETURNING key
 )
 SELECT key FROM made UNION ALL SELECT key FROM keys WHERE name = %(name)s LIMIT 1
+
+-- The token that somebody of this name has, or had last, and whether it is in force.
+-- name: of_name
+SELECT *, revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AS in_force
+FROM tokens WHERE name = %(name)s ORDER BY revoked_at IS NULL DESC, id DESC LIMIT 1
