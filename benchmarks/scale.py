@@ -26,18 +26,18 @@ from waystation.states import FINAL
 from waystation.wiring import House, open_house
 
 
-def sent(house: House, rows: int, dataset: str) -> str:
+def sent(house: House, rows: int, dataset: str, seed: int) -> str:
     """An upload of that many generated rows, for a dataset; its id."""
     with house.control.receive(f"{dataset}.csv", actor="bench") as writer:
         writer.write(people.HEADER)
-        for block in people.blocks(rows, seed=hash(dataset) % 1000):
+        for block in people.blocks(rows, seed=seed):
             writer.write(block)
         return str(writer.commit().id)
 
 
 def measure(house: House, slots: int, rows: int) -> tuple[float, int, int]:
     """Rows a second of all, the largest peak of a child in bytes, and the most connections."""
-    ready = {name: sent(house, rows, name) for name in (f"s{slots}n{n}" for n in range(slots))}
+    ready = {f"s{slots}n{n}": sent(house, rows, f"s{slots}n{n}", seed=10 * slots + n) for n in range(slots)}
     worker = launch_worker(house, slots=slots)
     warm, _ = house.control.submit("generate", {"rows": 1}, actor="bench")
     finish(house, [warm])
