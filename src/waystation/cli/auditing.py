@@ -63,7 +63,9 @@ def listed(session: Session, limit: int, **chosen: Any) -> None:
 
 @audit.command("export")
 @_filters
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True, help="What a line is written as."
+)
 @click.option("--out", type=click.File("wb", atomic=True), default="-", help="The file; without it, standard output.")
 @remote
 def exported(session: Session, form: str, out: Any, **chosen: Any) -> None:
