@@ -234,7 +234,9 @@ def _follow(session: Session, task: Task, wait: bool) -> None:
     back = f" Take it back with: waystation undo {task['task_id']}" if "undo" in done[0]["links"] else ""
     session.say(f"{did} in {look.duration(done[0])}.{back}")
     if refused:
-        session.say(f"{refused['count']:,} rows did not fit. See them with: waystation rejects {task['task_id']}")
+        session.say(
+            f"{refused['count']:,} row{'s' * (refused['count'] != 1)} did not fit. See what was wrong with: waystation rejects {task['task_id']}"
+        )
 
 
 @click.command()

@@ -373,4 +373,5 @@ def _words(message: str, kind: str) -> str:
         return "is not a field of this request"
     if kind == "missing":
         return "is missing"
-    return message[:1].lower() + message[1:] if message.startswith(("Input", "Value error, ")) else message
+    message = message.removeprefix("Value error, ")  # pydantic's word for what a validator of ours said
+    return message[:1].lower() + message[1:] if message.startswith("Input") else message
