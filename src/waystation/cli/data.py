@@ -234,9 +234,8 @@ def _follow(session: Session, task: Task, wait: bool) -> None:
     back = f" Take it back with: waystation undo {task['task_id']}" if "undo" in done[0]["links"] else ""
     session.say(f"{did} in {look.duration(done[0])}.{back}")
     if refused:
-        session.say(
-            f"{refused['count']:,} row{'s' * (refused['count'] != 1)} did not fit. See what was wrong with: waystation rejects {task['task_id']}"
-        )
+        words = "1 row" if refused["count"] == 1 else f"{refused['count']:,} rows"
+        session.say(f"{words} did not fit. See what was wrong with: waystation rejects {task['task_id']}")
 
 
 @click.command()
