@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.walkthrough.tutorial import BLOCK, PAGE, follow
 
 
+@pytest.mark.long
 def test_the_tutorial_holds_word_for_word(tmp_path: Path) -> None:
     reader = follow(tmp_path, Path(sys.executable).parent)
     printed = "\n".join(reader.said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support import at_state, people_csv, reached, send, wait_until
@@ -100,6 +101,7 @@ def test_a_file_with_exchanged_columns_from_drop_to_undo(visit: Visit, served: S
         assert town.control.dataset("folk").rows == 200
 
 
+@pytest.mark.long
 def test_rejects_undo_and_the_file_of_an_export(visit: Visit, town: House) -> None:
     person = visit(accept_downloads=True)
     page = person.page
@@ -174,6 +176,7 @@ def test_the_list_is_live_and_many_are_picked(visit: Visit, town: House) -> None
     expect(page.locator("#list")).to_contain_text("No task fits.")
 
 
+@pytest.mark.long
 def test_all_of_it_works_without_a_script(visit: Visit, town: House) -> None:
     person = visit(java_script_enabled=False, accept_downloads=True)
     page = person.page
