@@ -52,8 +52,10 @@ class Audit:
                 found = audit.select(connection, which, after=after, limit=A_READ)
             if not found:
                 return
-            rows = [_texts(entry) for entry in found]
-            yield _csv([tuple(map(guard, row)) for row in rows]) if form == "csv" else b"".join(map(_line, found))
+            if form == "csv":
+                yield _csv([tuple(map(guard, _texts(entry))) for entry in found])
+            else:
+                yield b"".join(map(_line, found))
             after = found[-1].id
 
 

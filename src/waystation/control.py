@@ -291,7 +291,7 @@ class Control:
                 return self._same(seen, asked), False
             self._hold_uploads(connection, made)
             data: dict[str, JsonValue] = {name: value for name, value in when.items() if value}
-            audit.note(connection, actor, Act.SUBMIT, about=kind, task=made.id, dataset=made.dataset, data=data)
+            audit.note_task(connection, actor, Act.SUBMIT, made, data=data)
             tasks.write_events(connection, [NewEvent(made.id, "submitted", actor, 0, data=data)])
         if not data:  # what begins later is rung for when it is time
             self.engine.ring(made.queue)
@@ -570,25 +570,10 @@ class Control:
             return replace(held, own_undo=kind is not None and kind.undo_steps is not None)
 
     # -- what a task gives
-    def note(
-        self,
-        connection: Connection,
-        task: Task,
-        act: Act,
-        *,
-        actor: str,
-        reason: str | None = None,
-        data: Mapping[str, JsonValue] | None = None,
-    ) -> None:
-        """A line of the audit about a task."""
-        audit.note(
-            connection, actor, act, about=task.kind, task=task.id, dataset=task.dataset, reason=reason or None, data=data
-        )
-
     def note_taken(self, task_id: UUID | str, act: Act, *, actor: str, data: Mapping[str, JsonValue] | None = None) -> None:
         """Note that somebody is given what a task made. Raises TaskNotFound."""
         with self.database.transaction() as connection:
-            self.note(connection, self._get(connection, task_id), act, actor=actor, data=data)
+            audit.note_task(connection, actor, act, self._get(connection, task_id), data=data)
 
     def result(self, task_id: UUID | str) -> ResultFile:
         """A task's result file; NoResult without one."""
@@ -702,7 +687,7 @@ class Control:
                     event = answer.event
                     if answer.goal:
                         data["goal"] = answer.goal
-                self.note(connection, task, Act(f"task.{verb}"), actor=actor, reason=reason, data=data)
+                audit.note_task(connection, actor, Act(f"task.{verb}"), task, reason=reason, data=data)
                 asked = NewEvent(task.id, event, actor, moved.attempt, reason=reason or None, data=data)
                 tasks.write_events(connection, [asked])
                 break

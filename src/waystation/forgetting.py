@@ -12,7 +12,7 @@ from waystation.acts import Act
 from waystation.control import Control
 from waystation.errors import TaskUnfinished
 from waystation.model import State, Task
-from waystation.storage import holdings, staging, tasks, uploads, webhooks
+from waystation.storage import audit, holdings, staging, tasks, uploads, webhooks
 from waystation.storage.db import Connection
 from waystation.storage.tasks import NewEvent
 
@@ -42,7 +42,7 @@ class Forgetting:
             staging.drop_rejects(connection, task.id)
             removed = self._remove_files(connection, task)
             webhooks.forget_label(connection, task.id)
-            self.control.note(connection, task, Act.FORGET, actor=actor, reason=reason, data={"uploads": removed})
+            audit.note_task(connection, actor, Act.FORGET, task, reason=reason, data={"uploads": removed})
             tasks.write_events(connection, [NewEvent(task.id, "forgotten", actor, task.attempt, reason=reason or None)])
         return now
 

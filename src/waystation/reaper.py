@@ -126,8 +126,7 @@ class Reaper:
                 if task is not None and isinstance(move, states.Move) and tasks.shift(connection, task, move):
                     if wait.came_to is State.SUCCEEDED:
                         data: dict[str, JsonValue] = {"after": str(wait.other), "why": why}
-                        about, of = task.kind, task.dataset
-                        audit.note(connection, task.created_by, Act.REFUSED, about=about, task=task.id, dataset=of, data=data)
+                        audit.note_task(connection, task.created_by, Act.REFUSED, task, data=data)
                     tasks.write_events(connection, [NewEvent(task.id, move.event, self.name, task.attempt, reason=why)])
                     timeout = self.settings.publish_lock_timeout
                     holdings.release(connection, self.files, task.id, lock_timeout=timeout)

@@ -87,7 +87,7 @@ def _insert(connection: Connection, schedule: Schedule, secrets: dict[str, str],
             )
             assert made is not None
             said: dict[str, JsonValue] = {"schedule": schedule.name, "due": due.isoformat()}
-            audit.note(connection, made.created_by, Act.SUBMIT, about=made.kind, task=made.id, dataset=made.dataset, data=said)
+            audit.note_task(connection, made.created_by, Act.SUBMIT, made, data=said)
             tasks.write_events(connection, [NewEvent(made.id, "submitted", schedule.created_by, 0, data=said)])
             return made.id
     except psycopg.errors.UniqueViolation:

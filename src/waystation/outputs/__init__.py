@@ -14,7 +14,7 @@ from typing import Literal, Protocol, Self, get_args
 from waystation.errors import FormatUnavailable
 from waystation.model import Column, JsonValue
 from waystation.outputs.lines import batches
-from waystation.outputs.xlsx import MOST_ROWS, XlsxFile
+from waystation.outputs.xlsx import XlsxFile
 
 Form = Literal["parquet", "xlsx"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -63,4 +63,4 @@ def check_available(form: Form) -> None:
         raise FormatUnavailable
 
 
-__all__ = ["FORMS", "MEDIA_TYPES", "MOST_ROWS", "Form", "Output", "batches", "check_available", "output"]
+__all__ = ["FORMS", "MEDIA_TYPES", "Form", "Output", "batches", "check_available", "output"]

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from waystation.acts import Act, Entry, Which
-from waystation.model import JsonValue
+from waystation.model import JsonValue, Task
 from waystation.storage.db import Connection, every, run
 from waystation.storage.queries import load
 
@@ -42,6 +42,19 @@ def note(
         reason=reason,
         data=Jsonb(data or {}),
     )
+
+
+def note_task(
+    connection: Connection,
+    actor: str,
+    act: Act,
+    task: Task,
+    *,
+    reason: str | None = None,
+    data: Mapping[str, JsonValue] | None = None,
+) -> None:
+    """One more line about a task."""
+    note(connection, actor, act, about=task.kind, task=task.id, dataset=task.dataset, reason=reason or None, data=data)
 
 
 def select(
