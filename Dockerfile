@@ -1,6 +1,7 @@
 # The image of Waystation: one program whose commands are web, worker, migrate and up.
 #
 #   docker build -t waystation .
+#   docker build -t waystation --build-arg EXTRAS=arrow .     exports to Parquet too
 #   docker run --rm waystation --help
 #
 # What it depends on is locked with hashes (deploy/image/*.lock; `make lock` renews them). It runs as uid 10001 with a root file
@@ -20,10 +21,17 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev t
 WORKDIR /build
 
 # An environment without pip: what is needed at run time and nothing else. It changes less often than the code, so it is first.
-COPY deploy/image/requirements.lock deploy/image/build.lock ./
-RUN python3 -m venv --without-pip /opt/waystation \
- && python3 -m pip --python /opt/waystation/bin/python install --require-hashes --only-binary :all: --no-compile \
-      --requirement requirements.lock \
+COPY deploy/image/requirements*.lock deploy/image/build.lock ./
+# The extras of pyproject.toml, separated by spaces, which are to be in the image.
+ARG EXTRAS=
+RUN locks="--requirement requirements.lock" \
+ && for extra in ${EXTRAS}; do \
+      [ -f "requirements-${extra}.lock" ] || { echo "EXTRAS: the image has no extra '${extra}'." >&2; exit 1; }; \
+      locks="${locks} --requirement requirements-${extra}.lock"; \
+    done \
+ && python3 -m venv --without-pip /opt/waystation \
+ && echo "${locks}" | xargs python3 -m pip --python /opt/waystation/bin/python install --require-hashes --only-binary :all: \
+      --no-compile \
  && python3 -m venv builder \
  && builder/bin/pip install --require-hashes --requirement build.lock
 

@@ -96,6 +96,7 @@ tus-test: $(READY) ## tuspy and tus-js-client send 1 GB over a connection that i
 # -- images and clusters: these need Docker, or kubectl and a cluster, on PATH; nothing above does
 DEPLOY := .venv-deploy
 TOOLS  := $(DEPLOY)/.ready
+EXTRAS := arrow
 LOCK    = $(DEPLOY)/bin/uv pip compile --quiet --python-version 3.13 --python-platform linux --generate-hashes --no-header
 
 $(TOOLS): deploy/image/tools.in
@@ -104,11 +105,15 @@ $(TOOLS): deploy/image/tools.in
 
 lock: $(TOOLS) ## renew what the image is made of: deploy/image/*.lock, with hashes
 	$(LOCK) --upgrade pyproject.toml --override deploy/image/without.txt --output-file deploy/image/requirements.lock
+	for extra in $(EXTRAS); do $(LOCK) --upgrade pyproject.toml --extra $$extra --override deploy/image/without.txt \
+	  --constraint deploy/image/requirements.lock \
+	  $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' deploy/image/requirements.lock) \
+	  --output-file deploy/image/requirements-$$extra.lock && sed -i '/^#/d' deploy/image/requirements-$$extra.lock || exit 1; done
 	$(LOCK) --upgrade deploy/image/build.in --output-file deploy/image/build.lock
 	$(LOCK) --upgrade deploy/image/sbom.in --output-file deploy/image/sbom.lock
 
-image: ## build the image waystation:latest (Docker)
-	docker build --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) --tag waystation:latest .
+image: ## build the image waystation:latest (Docker; WITH=arrow: exports to Parquet too)
+	docker build --build-arg EXTRAS="$(WITH)" --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) --tag waystation:latest .
 
 sbom: image ## write dist/waystation.cdx.json: all that is in the image, with licences and hashes (Docker)
 	docker build --file deploy/image/sbom.Dockerfile --output dist .

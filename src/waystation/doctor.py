@@ -30,6 +30,7 @@ LOCKS = 256  # max_locks_per_transaction from which a thousand batches can be re
 SKEW = 5.0  # seconds by which two clocks may differ
 ROOM = 2**30  # bytes that should be free on the disk
 LIBRARIES = ("celery", "psycopg", "redis", "flask", "pydantic", "obstore")
+EXTRAS = {"arrow": "pyarrow"}  # each with the package that tells whether it is installed
 
 Level = Literal["well", "doubtful", "wrong"]
 
@@ -58,6 +59,8 @@ def _program(environ: Mapping[str, str]) -> Iterator[Finding]:
     found = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
     ours = f"Waystation {_version('waystation')} on Python {platform.python_version()}"
     yield Finding("program", "well", f"{ours}, with {found}.")
+    extras = ", ".join(f"{extra} ({_version(package)})" for extra, package in EXTRAS.items())
+    yield Finding("extras", "well", f"{extras}.")
     known = {env_name(field) for field in Settings.model_fields}
     others = {"WAYSTATION_PROFILE"}
     for name in sorted(environ):
@@ -69,7 +72,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "(not installed)"
+        return "not installed"
 
 
 def _database(settings: Settings, clock: Callable[[], float]) -> Iterator[Finding]:

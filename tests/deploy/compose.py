@@ -14,11 +14,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.deploy.drive import DRAINED, KILLED, Imports, Service, need, people, run, say, timed, walk_through
+from tests.deploy.drive import DRAINED, KILLED, ROOT, Imports, Service, need, people, run, say, timed, walk_through
 from tests.support import wait_until
+from waystation.errors import FormatUnavailable
 
 PROJECT = "waystation-test"
 TAG = "compose-test"
+EXTRAS = ("arrow",)
 
 
 class Compose:
@@ -48,11 +50,34 @@ class Compose:
         return self("ps", "--quiet", service).split()
 
 
-def sizes() -> str:
+def sizes(tag: str) -> str:
     """The image's size, and how much of it is ours: what lies above the base image."""
-    whole = int(run(["docker", "image", "inspect", "--format", "{{.Size}}", f"waystation:{TAG}"]))
+    whole = int(run(["docker", "image", "inspect", "--format", "{{.Size}}", f"waystation:{tag}"]))
     base = int(run(["docker", "image", "inspect", "--format", "{{.Size}}", "python:3.13-slim"]))
     return f"{whole / 1e6:.0f} MB, {(whole - base) / 1e6:.0f} MB of it above this machine's python:3.13-slim"
+
+
+def with_every_extra(compose: Compose, service: Service) -> None:
+    """Without the extra `arrow` a Parquet file is refused, with it one is made; an extra that there is not ends a build."""
+    try:
+        service.client.download(dataset="attacked1", options={"format": "parquet"})
+    except FormatUnavailable as error:
+        say(f"Parquet without its extra: {error.code}: {error.detail} {error.hint}")
+    else:
+        raise AssertionError("an export to Parquet was to be refused")
+    compose.env |= {"WAYSTATION_TAG": f"{TAG}-extras", "WAYSTATION_EXTRAS": " ".join(EXTRAS)}
+    with timed(f"the image with the extras {', '.join(EXTRAS)}"):
+        compose("build", "web")
+    say(f"image with them: {sizes(compose.env['WAYSTATION_TAG'])}")
+    compose.up("--no-deps", "--scale", "worker=3", "worker", "web")
+    service.ready()
+    task = service.ask(lambda: service.client.download(dataset="attacked1", options={"format": "parquet"}))
+    file = (service.until(task["task_id"], "succeeded")["result"] or {})["file"]
+    say(f"Parquet with it: {file['size']:,} bytes")
+    docker, wrong = compose.program[0], ["--build-arg", "EXTRAS=arow", "--target", "build", "."]
+    done = subprocess.run([docker, "build", *wrong], cwd=ROOT, capture_output=True, text=True, env=os.environ)
+    assert done.returncode != 0
+    assert "the image has no extra 'arow'" in done.stdout + done.stderr
 
 
 def crash(compose: Compose, container: str) -> None:
@@ -102,7 +127,7 @@ def main() -> None:
     try:
         with timed("docker compose build"):
             compose("build")
-        say(f"image: {sizes()}")
+        say(f"image: {sizes(TAG)}")
         with timed("up -d --wait from nothing (an empty database included)"):
             compose.up()
             service.ready()
@@ -116,6 +141,7 @@ def main() -> None:
             service.ready()
         attacked.exact()
         re_created(compose, Imports(service, source, rows, "deployed", 4))
+        with_every_extra(compose, service)
         say("compose-test: everything held")
     except BaseException:
         print(compose("ps", "--all", quiet=True))

@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy" / "image"
 LOCKS = sorted(FOLDER.glob("*.lock"))
+EXTRAS = {path.stem.removeprefix("requirements-"): path for path in FOLDER.glob("requirements-*.lock")}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def locked(path: Path) -> dict[str, str]:
@@ -28,14 +30,28 @@ def left_out() -> set[str]:
 
 def test_the_lock_holds_all_that_pyproject_asks_for_but_the_private_servers() -> None:
     """After a change to the dependencies: `make lock`."""
-    asked = [Requirement(r) for r in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]]
     have = locked(FOLDER / "requirements.lock")
-    for requirement in asked:
+    for requirement in map(Requirement, PROJECT["dependencies"]):
         name = canonicalize_name(requirement.name)
         if name in left_out():
             assert name not in have
         else:
             assert requirement.specifier.contains(have.get(name, "none: run `make lock`"))
+
+
+def test_the_extras_are_those_that_serve_at_run_time() -> None:
+    assert EXTRAS.keys() == PROJECT["optional-dependencies"].keys() - {"dev", "bench", "s3"}
+    (made,) = re.findall(r"^EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(made.split()) == EXTRAS.keys()
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_lock_of_an_extra_holds_what_it_adds_and_nothing_else(extra: str) -> None:
+    base, have = locked(FOLDER / "requirements.lock"), locked(EXTRAS[extra])
+    assert not base.keys() & have.keys(), "two files would have to agree on it"
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
+        found = (base | have).get(canonicalize_name(requirement.name), "none: run `make lock`")
+        assert requirement.specifier.contains(found)
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)

@@ -38,7 +38,7 @@ def only(settings: Settings, about: str, **given: object) -> str:
 
 def test_what_is_well_is_said_of_every_part(settings: Settings) -> None:
     found = {finding.about: finding for finding in examine(settings, {})}
-    assert set(found) == {"program", "database", "schema", "clock", "broker", "storage"}
+    assert set(found) == {"program", "extras", "database", "schema", "clock", "broker", "storage"}
     assert {finding.level for finding in found.values()} == {"well"}, found
 
 
