@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import BinaryIO
@@ -22,9 +22,9 @@ from waystation.csvio.types import TYPES
 from waystation.csvio.words import quoted
 
 TOLERANCE = 0.05  # share of sampled values that a type may leave to the rejects
-SAMPLE_RECORDS = 100
+SAMPLE_RECORDS = 50
 _LEAST, _MOST = 8 * 1024, 1024 * 1024  # bytes of a sample
-_FIRST = 256 * 1024  # bytes of the first one, if a record ends in them: nothing goes on until all samples are read
+_FIRST = 128 * 1024  # bytes of the first one, if a record ends in them: nothing goes on until all samples are read
 _ALIGNED = 0.9  # share of a sample's records that must have the header's number of fields
 
 # In this order, the first of equals wins: 1 and 0 are whole numbers, not booleans; whole numbers are bigint, since a later file
@@ -65,7 +65,7 @@ def infer(
     dates: DateOrder | None = None,
     ragged: Ragged = "reject",
 ) -> tuple[Inferred, ...]:
-    """Read up to `samples` places of some hundred records each, by seek, and choose a type for each column not dropped.
+    """Read up to `samples` places of some fifty records each, by seek, and choose a type for each column not dropped.
 
     `form`: how values are written; `dates`: the order of dates if it is known, else it is what the file settles.
     """
@@ -75,10 +75,9 @@ def infer(
     for position, name in enumerate(sniffed.names):
         if position in sniffed.dropped:
             continue
-        sure, every = _count(first, position, nulls), _count(others, position, nulls)
-        every.update(sure)
-        order, proof, doubt = (dates, "", "") if dates else _settle(every)
-        kind, why = _choose(sure, every, replace(form, dates=order))
+        values = _Values(_count(first, position, nulls), _count(others, position, nulls))
+        order, proof, doubt = (dates, "", "") if dates else _settle(values)
+        kind, why = _choose(values, replace(form, dates=order))
         if kind in _DAYS and proof:
             why += f"; {proof}"
         if kind == "text" and doubt:
@@ -87,7 +86,24 @@ def infer(
     return tuple(found)
 
 
-def _count(records: list[list[str]], position: int, nulls: set[str]) -> Counter[str]:
+class _Values:
+    """The values of a column in the samples, and how often each stands there: first those of the first sample (certain ones).
+
+    total, sure: how many there are in all, and in the first sample.
+    """
+
+    def __init__(self, sure: Counter[str], others: Counter[str]) -> None:
+        self.sure, self.total = sure.total(), sure.total() + others.total()
+        self._parts = (sure, others)
+
+    def __iter__(self) -> Iterator[tuple[str, int, bool]]:
+        """Each value, how often, and whether that is in the first sample; one that is in both comes twice."""
+        for certain, part in zip((True, False), self._parts, strict=True):
+            for value, times in part.items():
+                yield value, times, certain
+
+
+def _count(records: Sequence[list[str]], position: int, nulls: set[str]) -> Counter[str]:
     """How often each value stands in a column. Samples are read as Latin-1, one character a byte; the values are UTF-8."""
     made = Counter(map(itemgetter(position), records))
     for value in [value for value in made if not value.isascii()]:
@@ -97,13 +113,13 @@ def _count(records: list[list[str]], position: int, nulls: set[str]) -> Counter[
     return made
 
 
-def _settle(values: Counter[str]) -> tuple[DateOrder, str, str]:
+def _settle(values: _Values) -> tuple[DateOrder, str, str]:
     """The order of dates that the values settle, what proves it, and why they do not settle it, if they should.
 
     A day after the twelfth settles it, if none contradicts.
     """
-    turned, left = [], values.total() * TOLERANCE
-    for value, times in values.items():
+    turned, left = [], values.total * TOLERANCE
+    for value, times, _ in values:
         if match := _turned(value):
             turned.append((value, match))
         else:
@@ -124,18 +140,17 @@ def _settle(values: Counter[str]) -> tuple[DateOrder, str, str]:
     return "ymd", "", f"dates such as {quoted(turned[0][0])} can be {ways}, and no value settles it: say which (`dates`)"
 
 
-def _choose(sure: Counter[str], every: Counter[str], form: ValueFormat) -> tuple[str, str]:
-    total = every.total()
+def _choose(values: _Values, form: ValueFormat) -> tuple[str, str]:
+    total = values.total
     if not total:
         return "text", "no value in the samples"
-    marks = str.maketrans("", "", SEPARATORS[form.thousands])
-    coded = next((value for value in every if _code(value.translate(marks) if marks else value)), None)
+    coded = _find_code(values, form)
     best: tuple[int, str, str | None] | None = None
     for kind in _CANDIDATES:
         if coded is not None and kind in _NUMBERS:
             continue
-        misfits, example, of_the_sure = _misfits(kind, every, sure, form, int(total * TOLERANCE))
-        if misfits is None or (best and misfits >= best[0]) or of_the_sure > int(sure.total() * TOLERANCE):
+        misfits, example = _misfits(kind, values, form)
+        if misfits is None or (best and misfits >= best[0]):
             continue
         best = misfits, kind, example
         if not misfits:
@@ -151,13 +166,25 @@ def _choose(sure: Counter[str], every: Counter[str], form: ValueFormat) -> tuple
     return kind, f"{total - misfits:,} of {total:,} sampled values are {words}; {quoted(example)} is not"
 
 
-def _misfits(
-    kind: str, values: Counter[str], sure: Counter[str], form: ValueFormat, allowed: int
-) -> tuple[int | None, str | None, int]:
-    """How many values do not fit (None if more than are allowed), one of them, and how many of `sure` are among them."""
+def _find_code(values: _Values, form: ValueFormat) -> str | None:
+    """A value that a number would change."""
+    marks = str.maketrans("", "", SEPARATORS[form.thousands])
+    for value, _, _ in values:
+        if marks:
+            if _code(value.translate(marks)):
+                return value
+        elif value[0] in "+-0" and _code(value):
+            return value
+    return None
+
+
+def _misfits(kind: str, values: _Values, form: ValueFormat) -> tuple[int | None, str | None]:
+    """How many values do not fit, and one of them; None if they are more than a type may leave to the rejects, in all or in the
+    first sample. That is found out early: most types fit next to nothing in a column."""
     parse, barred = TYPES[kind].parse, _NOT_INFERRED.get(kind)
-    count, example, of_the_sure = 0, None, 0
-    for value, times in values.items():
+    allowed, allowed_sure = int(values.total * TOLERANCE), int(values.sure * TOLERANCE)
+    count, example = 0, None
+    for value, times, certain in values:
         try:
             if not (barred and barred(value)):
                 parse(value, form)
@@ -165,11 +192,10 @@ def _misfits(
         except ValueError:
             pass
         count += times
-        of_the_sure += sure[value]
         example = value
-        if count > allowed:
-            return None, value, of_the_sure
-    return count, example, of_the_sure
+        if count > (allowed_sure if certain else allowed):
+            return None, value
+    return count, example
 
 
 def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragged) -> tuple[list[list[str]], list[list[str]]]:
@@ -198,8 +224,17 @@ def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragg
     return right, others
 
 
-def _fitting(records: Iterable[list[str]], width: int, ragged: Ragged) -> Iterator[list[str]]:
-    return (fitted(fields, width) for fields in records if fits(fields, width, ragged))
+def _fitting(records: Sequence[list[str]], width: int, ragged: Ragged) -> Sequence[list[str]]:
+    if set(map(len, records)) <= {width}:  # mostly so, and told without a look at each
+        return records
+    return [fitted(fields, width) for fields in records if fits(fields, width, ragged)]
+
+
+def _right(records: Sequence[list[str]], width: int, ragged: Ragged) -> int:
+    """How many records have as many fields as they may have."""
+    if set(map(len, records)) <= {width}:
+        return len(records)
+    return sum(fits(fields, width, ragged) for fields in records)
 
 
 def aligned(data: bytes, dialect: Dialect, width: int, ragged: Ragged = "reject") -> list[list[str]]:
@@ -213,7 +248,7 @@ def aligned(data: bytes, dialect: Dialect, width: int, ragged: Ragged = "reject"
         records = split(lead + data, dialect)[1:]  # the first one is the rest of a record
         records = [fields for fields in records if fields]
         # A short record tells nothing of where records begin, even where they may be short.
-        right = sum(fits(fields, width, "trim" if ragged == "fill" else ragged) for fields in records[:-1])
+        right = _right(records[:-1], width, "trim" if ragged == "fill" else ragged)
         if len(records) > 1 and right >= _ALIGNED * (len(records) - 1):
             readings.append(records)
     if not readings:
