@@ -62,7 +62,7 @@ class InvalidParams(InvalidRequest):
     """The parameters do not fit this kind of task."""
 
     code = "invalid-params"
-    remedy = "GET /kinds shows each kind's parameters as a JSON Schema."
+    remedy = "Mend what is named; GET /kinds shows the parameters of each kind as a JSON Schema."
 
 
 class InvalidDate(InvalidRequest):
@@ -205,7 +205,7 @@ class UnknownColumn(InvalidRequest):
     """The dataset has no column of that name."""
 
     code = "unknown-column"
-    remedy = "GET /datasets/NAME lists the columns."
+    remedy = "Take one of the columns that the dataset has (GET /datasets/NAME)."
 
 
 class WrongMediaType(InvalidRequest):
@@ -241,42 +241,42 @@ class NotFound(WaystationError):
     """There is nothing at this address."""
 
     code, status, exit_code = "not-found", 404, 3
-    remedy = "GET /openapi.json lists the addresses there are."
+    remedy = "Go on from the front page; programs find all addresses in the reference, at /docs."
 
 
 class TaskNotFound(NotFound):
     """There is no task with this id."""
 
     code = "task-not-found"
-    remedy = "GET /tasks/ lists the tasks."
+    remedy = "Look for it in the list of tasks (GET /tasks/)."
 
 
 class DatasetNotFound(NotFound):
     """There is no dataset of this name."""
 
     code = "dataset-not-found"
-    remedy = "GET /datasets lists the datasets; an import with `dataset` makes a new one."
+    remedy = "Look for its name in the list of datasets (GET /datasets); an import that names a new one makes it."
 
 
 class KindNotFound(NotFound):
     """There is no kind of this name."""
 
     code = "kind-not-found"
-    remedy = "GET /kinds lists the kinds; kinds of your own are named in WAYSTATION_KINDS."
+    remedy = "Look for its name in the list of kinds (GET /kinds); kinds of your own are named in WAYSTATION_KINDS."
 
 
 class ScheduleNotFound(NotFound):
     """There is no schedule of this name."""
 
     code = "schedule-not-found"
-    remedy = "GET /schedules lists the schedules."
+    remedy = "Look for its name in the list of schedules (GET /schedules)."
 
 
 class WebhookNotFound(NotFound):
     """There is no webhook of this name."""
 
     code = "webhook-not-found"
-    remedy = "GET /webhooks lists the webhooks."
+    remedy = "Look for its name in the list of webhooks (GET /webhooks)."
 
 
 class UploadNotFound(NotFound):
@@ -312,7 +312,7 @@ class VerbNotPossible(WaystationError):
     """The verb can't be applied to a task in this status."""
 
     code, status, exit_code = "verb-not-possible", 409, 4
-    remedy = "The field `possible` names what can be done now."
+    remedy = "Do what is possible now: its buttons on the page, the field `possible` of this answer."
 
 
 class TaskUnfinished(WaystationError):

@@ -241,6 +241,7 @@ class Batch:
     undone_at: datetime | None
     visible: bool = False
     created_by: str = ""
+    label: str | None = None  # the name of its file
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def test_stop_counts_what_is_staged(client: FlaskClient, town: House) -> None:
                 (task["task_id"],),
             ).fetchone()
         assert staged is not None
-        rows = f"{staged['rows']:,}".replace(",", "\u202f")
+        rows = f"{staged['rows']:,}"
         assert f"{rows} staged rows will be removed; the dataset staged stays as it is." in said(client, task, "stop")
         assert said(client, task, "resume")[0].startswith("It goes on from its place at ")
         client.post(f"{task['self_url']}/stop")

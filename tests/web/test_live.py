@@ -201,4 +201,4 @@ def test_the_system_s_stream_tells_how_it_is_though_no_task_changes(house: House
         first, second = next_event(stream), next_event(stream)
     assert first["event"] == second["event"] == "parts"
     assert 'hx-target="#system"' in first["data"]
-    assert "1 of " in second["data"]  # this very stream among the live ones
+    assert "1 open, " in second["data"]  # this very stream among the live ones

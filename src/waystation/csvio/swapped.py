@@ -33,12 +33,22 @@ class Swapped:
     second_value: str
 
     @property
+    def claim(self) -> str:
+        """Which columns look so."""
+        return f"{self.first} and {self.second} look exchanged"
+
+    @property
+    def evidence(self) -> str:
+        """Why they look so."""
+        return (
+            f"{self.first} holds values such as {self.first_value!r}, and {self.second} such as {self.second_value!r},"
+            " while the dataset has them the other way round"
+        )
+
+    @property
     def sentence(self) -> str:
         """What people are told."""
-        return (
-            f"{self.first} and {self.second} look exchanged: {self.first} holds values such as {self.first_value!r}, and"
-            f" {self.second} such as {self.second_value!r}, while the dataset has them the other way round."
-        )
+        return f"{self.claim}: {self.evidence}."
 
 
 def swapped(file: Mapping[str, Sequence[str]], dataset: Mapping[str, Sequence[str]]) -> list[Swapped]:

@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from waystation.csvio.packed import member
 from waystation.errors import DatasetNotFound, EmptyDataset, InvalidOrder, InvalidRange, NoDateColumn, UnknownColumn
@@ -27,15 +27,19 @@ STEP = 0.12  # seconds after which a checkpoint is made although few rows were w
 Pack = Callable[[bytes], bytes]
 
 
-class ExportParams(ExportOptions):
-    """What to export."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+class ExportRange(BaseModel):
+    """Which rows to export."""
 
     dataset: str = Field("data", description="The dataset to read.")
     from_: date | None = Field(None, alias="from", description="First day, included (YYYY-MM-DD).")
     till: date | None = Field(None, description="Last day, included (YYYY-MM-DD).")
     by: str | None = Field(None, description="Date column to choose rows by; else record_date, else the only one there is.")
+
+
+class ExportParams(ExportOptions, ExportRange):
+    """What to export: the rows first, then how they are written."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     @property
     def everything(self) -> bool:

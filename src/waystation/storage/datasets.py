@@ -69,6 +69,7 @@ def _batch(row: Row) -> Batch:
         undone_at=row["undone_at"],
         visible=row["visible"],
         created_by=row["created_by"],
+        label=row["label"],
     )
 
 

@@ -30,14 +30,14 @@ ON CONFLICT (name) DO UPDATE SET columns = excluded.columns, updated_at = clock_
 
 -- The batches of a dataset, latest published first.
 -- name: batches
-SELECT b.*, t.created_by, EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached) AS visible
+SELECT b.*, t.created_by, t.label, EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached) AS visible
 FROM batches b JOIN tasks t ON t.id = b.task
 WHERE b.dataset = %(name)s AND b.mode <> 'dry_run'
 ORDER BY b.publish_no DESC NULLS FIRST, b.id DESC
 
 -- The batch that a task made, with its rows so far, and who reads it.
 -- name: held_by
-SELECT b.*, t.created_by, EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached) AS visible,
+SELECT b.*, t.created_by, t.label, EXISTS (SELECT FROM parts p WHERE p.batch = b.id AND p.attached) AS visible,
     (SELECT coalesce(sum(c.good), 0)::bigint FROM chunks c WHERE c.batch = b.id) AS rows_so_far,
     (SELECT count(*) FROM pins WHERE pins.batch = b.id) AS readers
 FROM batches b JOIN tasks t ON t.id = b.task WHERE b.task = %(task)s

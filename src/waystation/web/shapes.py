@@ -466,6 +466,7 @@ class BatchOut(Shape):
     visible: bool
     rows: int
     columns: list[ColumnOut]
+    label: str | None = Field(description="The name of its file.")
     created_by: str
     created_at: datetime
     published_at: datetime | None
@@ -483,6 +484,7 @@ class BatchOut(Shape):
             visible=batch.visible,
             rows=batch.rows,
             columns=_columns(batch.columns),
+            label=batch.label,
             created_by=batch.created_by,
             created_at=batch.created_at,
             published_at=batch.published_at,

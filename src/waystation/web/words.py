@@ -7,9 +7,13 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from waystation.model import Event
+from waystation.states import Event as Moved
 from waystation.web.shapes import TaskOut
 
 THIN = "\u202f"  # a narrow space that no line breaks at
+_HAPPENED = {Moved.RELEASE.value: "given back", Moved.LOSE.value: "its worker was lost", Moved.REVERT.value: "taking back"}
+_GONE = ("stopped", "terminated", "undone")  # what came of such a task is there no longer
 
 
 def facts(task: TaskOut) -> list[str]:
@@ -21,7 +25,7 @@ def facts(task: TaskOut) -> list[str]:
     if p.percent is not None and begun and not task.complete:
         said.append(f"{p.percent:.0f}{THIN}%")
     if rows is not None:
-        said.append(count(rows, "row"))
+        said.append(f"{count(rows, 'row')} taken back" if rows and task.state in _GONE else count(rows, "row"))
     elif p.done and not task.complete:
         said.append(f"{number(p.done)} {p.unit}")
     if p.rate:
@@ -31,9 +35,16 @@ def facts(task: TaskOut) -> list[str]:
     return said
 
 
+def happened(event: Event) -> str:
+    """A line of the timeline for who doesn't know the words of `states`."""
+    if event.event == Moved.CLAIM:
+        return "taken up" if event.attempt > 1 else "begun"
+    return _HAPPENED.get(event.event, event.event)
+
+
 def number(value: float | None) -> str:
-    """12,345 with thin spaces; nothing for nothing."""
-    return "" if value is None else f"{value:,.0f}".replace(",", THIN)
+    """12,345; nothing for nothing."""
+    return "" if value is None else f"{value:,.0f}"
 
 
 def count(value: int, noun: str) -> str:
@@ -42,7 +53,7 @@ def count(value: int, noun: str) -> str:
 
 
 def amount(value: int | None, unit: str) -> str:
-    """So much of a unit: 12.3 MB, or 1 200 rows."""
+    """So much of a unit: 12.3 MB, or 1,200 rows."""
     if value is None:
         return ""
     return size(value) if unit == "bytes" else f"{number(value)} {unit}"
@@ -89,6 +100,6 @@ def seconds(value: float | None) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
-    if whole < 48 * 3600:
+    if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} days {whole % 86400 // 3600} h"
+    return f"{count(whole // 86400, 'day')} {whole % 86400 // 3600} h"

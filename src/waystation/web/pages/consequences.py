@@ -20,12 +20,12 @@ DONE_WITH = {
     Verb.RETRY: "Go on",
     Verb.UNDO: "Take it back",
 }
-HINTS = {
+HINTS = {  # in the order of the buttons: what goes on comes first
+    Verb.RETRY: "Go on from its checkpoint",
     Verb.PAUSE: "Stand still at the next step; the worker is freed",
     Verb.RESUME: "Go on from the same place",
     Verb.STOP: "End it and take back what it did",
     Verb.TERMINATE: "Kill it now and drop what it staged",
-    Verb.RETRY: "Go on from its checkpoint",
     Verb.UNDO: "Take back what it published",
 }
 

@@ -83,8 +83,7 @@ def _input(name: str, prop: dict[str, Any], required: bool, value: JsonValue) ->
         attributes["autocomplete"] = "new-password"
     else:
         widget = "date" if prop.get("format") == "date" else "text"
-    hint = "none" if prop.get("nullable") and default is None and "default" in prop else _typed(default)
-    return Input(name, prop.get("description", ""), widget, required, _typed(value), hint, choices, attributes)
+    return Input(name, prop.get("description", ""), widget, required, _typed(value), _typed(default), choices, attributes)
 
 
 def _typed(value: JsonValue) -> str:

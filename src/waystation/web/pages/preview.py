@@ -65,6 +65,7 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
         "preview.html",
         id=id,
         found=found,
+        odd={name for s in found.swapped for name in (s.first, s.second)} if found else (),
         error=None if found and isinstance(error, DuplicateFile) else error,  # the look says it, with what can be done
         duplicate=found.duplicate and DuplicateOut.of(found.duplicate) if found else None,
         again=typed.get("allow_duplicate") == "true",

@@ -5,6 +5,9 @@
   const place = figure.querySelector(".plot");
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
+  const second = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  const minute = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
   const height = 180;
   let plot;
 
@@ -23,7 +26,7 @@
         height,
         legend: { show: false },
         scales: { y: { range: (self, least, most) => [0, most * 1.1 || 1] } },
-        axes: [axis, { ...axis, size: 70, values: (self, ticks) => ticks.map((value) => short.format(value)) }],
+        axes: [{ ...axis, space: 90, values: (self, ticks, at, space, step) => ticks.map((value) => (step < 60 ? second : step < 86400 ? minute : day).format(value * 1000)) }, { ...axis, size: 70, values: (self, ticks) => ticks.map((value) => short.format(value)) }],
         series: [{}, { label: `${unit} a second`, stroke: colour("--run"), width: 2, points: { show: false } }],
       },
       data,

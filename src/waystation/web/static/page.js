@@ -3,11 +3,19 @@
 
 // -- times: the server writes UTC; the reader sees their own zone, and UTC in the title
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }); // in a list
+const short = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }); // in a list
+const older = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const today = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+function inList(date) {
+  const now = new Date();
+  if (date.toDateString() === now.toDateString()) return today;
+  return date.getFullYear() === now.getFullYear() ? short : older;
+}
 function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
+    const date = new Date(time.dateTime);
     time.title = time.textContent;
-    time.textContent = (time.closest(".row") ? short : clock).format(new Date(time.dateTime));
+    time.textContent = (time.closest(".row") ? inList(date) : clock).format(date);
   }
 }
 
