@@ -114,6 +114,13 @@ def house(settings: Settings) -> Iterator[House]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def shared_house(servers: Servers) -> Iterator[House]:
+    """The same for all tests of a module."""
+    with fresh_settings(servers) as made, open_house(made, migrating=False) as house:
+        yield house
+
+
 def launch_worker(house: House, **given: object) -> subprocess.Popen[bytes]:
     """A real worker in processes of its own; returns once it has announced itself and its children can work."""
     settings = house.settings.model_copy(update=given)

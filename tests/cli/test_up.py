@@ -46,7 +46,10 @@ def children(up: Up, word: str) -> list[psutil.Process]:
     return [p for p in psutil.Process(up.process.pid).children() if f"-m waystation {word}" in command(p)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+NUMBERS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=["SIGTERM", "SIGINT"])
 def test_it_says_one_line_and_leaves_nothing_running(tmp_path: Path, number: signal.Signals, up: Up) -> None:
     neighbour = up  # two homes side by side on one machine
     up = start_up(tmp_path / "home")
@@ -65,7 +68,7 @@ def test_it_says_one_line_and_leaves_nothing_running(tmp_path: Path, number: sig
 
 @pytest.mark.parametrize(
     "word",
-    ["web", "worker"],
+    [pytest.param("web", marks=pytest.mark.long), "worker"],
 )
 def test_what_dies_is_started_again_at_the_same_address(tmp_path: Path, word: str) -> None:
     up = start_up(tmp_path / "home")

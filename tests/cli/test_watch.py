@@ -56,6 +56,7 @@ def test_a_board_that_is_drawn_in_place(up: Up, ann: Client, people: Path) -> No
     assert final[-1] == "2 stopped · 1 succeeded"
 
 
+@pytest.mark.long
 def test_more_tasks_than_lines(up: Up, ann: Client) -> None:
     tasks = [ann.submit("generate", LONG).pause() for _ in range(12)]
     with terminal("watch", *[t.id for t in tasks], columns=80, lines=8, WAYSTATION_URL=up.url) as screen:

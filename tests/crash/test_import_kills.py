@@ -27,6 +27,7 @@ def test_killed_half_way_an_import_ends_with_exactly_the_rows_of_the_file(house:
     assert "lease lost" in timeline(house, task)
 
 
+@pytest.mark.long
 def test_killed_in_its_merge_an_import_by_key_ends_the_same(house: House, start_worker: StartWorker) -> None:
     worker = start_worker(slots=1, chunk_rows=400)
     rows = 16_000
@@ -44,7 +45,7 @@ def test_killed_in_its_merge_an_import_by_key_ends_the_same(house: House, start_
     assert len(kept) == 2, "the two batches; the tables of keys are gone"
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("frozen", marks=pytest.mark.long)])
 def test_an_export_taken_from_a_dead_or_frozen_attempt_has_the_same_bytes(
     house: House, start_worker: StartWorker, how: str
 ) -> None:

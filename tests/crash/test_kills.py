@@ -37,6 +37,7 @@ def backend_pids(house: House, task: Task) -> list[int]:
         return [r["pid"] for r in rows]
 
 
+@pytest.mark.long
 def test_a_child_that_kills_itself_costs_one_step(house: House, start_worker: StartWorker) -> None:
     start_worker(**KINDS)
     task = at_state(house, begin(house, steps=20, kill_at=8), State.SUCCEEDED)
@@ -137,7 +138,7 @@ def test_a_drain_is_not_an_error(house: House, start_worker: StartWorker) -> Non
     house.control.act(Verb.STOP, task.id, actor="ann")
 
 
-@pytest.mark.parametrize("wish", [Verb.PAUSE, Verb.STOP])
+@pytest.mark.parametrize("wish", [pytest.param(Verb.PAUSE, marks=pytest.mark.long), Verb.STOP])
 def test_a_wish_outlives_the_worker_that_should_have_met_it(house: House, start_worker: StartWorker, wish: Verb) -> None:
     worker = start_worker(**KINDS, slots=1)
     task = reached(house, begin(house, steps=100, hang_at=6), 5)

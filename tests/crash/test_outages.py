@@ -216,6 +216,7 @@ def _namespaces() -> bool:
     return subprocess.run(_small_disk("/mnt", "true"), capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not _namespaces(), reason="needs mount namespaces")
 def test_a_full_disk_fails_an_export_clearly_and_a_retry_goes_on_when_there_is_room(
     house: House, start_worker: StartWorker

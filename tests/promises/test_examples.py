@@ -35,7 +35,7 @@ def totals(waystation: Workshop) -> dict[int, Decimal]:
     return {r["id"]: r["total"] for r in waystation.db.execute("SELECT id, total FROM public.orders")}
 
 
-@pytest.mark.parametrize("kill", [{"kill_after": 2}, {"kill_before": 3}], ids=str)
+@pytest.mark.parametrize("kill", [{"kill_after": 2}, pytest.param({"kill_before": 3}, marks=pytest.mark.long)], ids=str)
 def test_orders_are_rebuilt_once_and_put_back(waystation: Workshop, kill: dict[str, int]) -> None:
     for statement in orders_rebuild.SCHEMA.split(";"):
         waystation.db.execute(statement.encode())
@@ -72,7 +72,7 @@ def wanted(number: int) -> list[tuple[int, str, str, object]]:
     return [(p["id"], p["name"], p["born"], p["tags"]) for p in map(people_service.person, range(1, number + 1))]
 
 
-@pytest.mark.parametrize("kill", [{"kill_after": 2}, {"kill_before": 3}], ids=str)
+@pytest.mark.parametrize("kill", [pytest.param({"kill_after": 2}, marks=pytest.mark.long), {"kill_before": 3}], ids=str)
 def test_an_api_is_mirrored_row_by_row_and_replaces_what_was_there(waystation: Workshop, kill: dict[str, int]) -> None:
     with people(60) as service:
         first = waystation.run(mirror_api.mirror, {"service": service})

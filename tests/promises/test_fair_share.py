@@ -51,6 +51,7 @@ def test_something_urgent_gets_a_slot_at_the_next_yield(house: House, start_work
     at_state(house, long, State.STOPPED)
 
 
+@pytest.mark.long
 def test_a_small_import_does_not_wait_behind_large_ones(house: House, start_worker: StartWorker) -> None:
     start_worker(slots=1, slice=60, chunk_rows=500)
     large = send(house, people_csv(100_000), dataset="large")
@@ -92,7 +93,7 @@ def most_at_once(house: House, tasks: list[Task]) -> int:
     return most
 
 
-@pytest.mark.parametrize("limit", [1, 2])
+@pytest.mark.parametrize("limit", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_limit_on_a_kind_is_exact(house: House, start_worker: StartWorker, limit: int) -> None:
     start_worker(**KINDS, slots=4)
     house.control.limit("kind", "test.count", running=limit, actor="op")

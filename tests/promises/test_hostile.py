@@ -121,6 +121,7 @@ def test_one_that_yields_nonsense_fails_with_the_right_form_in_the_error(house: 
     assert numbers(house, made) == [1, 2]
 
 
+@pytest.mark.long
 def test_a_rolling_restart_of_two_workers_loses_nothing_and_repeats_nothing(house: House, start_worker: StartWorker) -> None:
     data = people_csv(60_000)
     workers = [start_worker(chunk_rows=300), start_worker(chunk_rows=300)]

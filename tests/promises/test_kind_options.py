@@ -131,6 +131,7 @@ def test_a_step_that_does_not_yield_in_time_ends_its_task_with_the_place_named(h
     assert numbers(house, made) == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.long
 def test_a_taking_back_that_does_not_yield_in_time_is_tried_again(house: House, start_worker: StartWorker) -> None:
     start_worker(**KINDS, slots=1, heartbeat=0.2)
     made = at_state(house, begin(house, "slow", hang_undo=True), State.SUCCEEDED)

@@ -173,6 +173,7 @@ def test_one_that_can_go_on_is_ended_by_a_pause_and_goes_on(shop: House) -> None
     assert (done.done, done.total) == (200, 200)
 
 
+@pytest.mark.long
 def test_one_that_does_not_hear_is_killed(shop: House) -> None:
     task = begin(shop, "stubborn")
     processes = pids(shop, task)

@@ -6,6 +6,7 @@ import signal
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from tests.conftest import StartWorker, launch_worker
@@ -48,6 +49,7 @@ def without_gaps(chunks: list[dict[str, Any]], first: int, size: int) -> bool:
     )
 
 
+@pytest.mark.long
 def test_a_large_file_lies_in_two_parts_that_are_published_and_undone_together(town: House) -> None:
     data = people_csv(ROWS)
     before = part_tables(town)

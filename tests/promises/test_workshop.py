@@ -33,7 +33,7 @@ def counted(waystation: Workshop) -> list[int]:
     return [row["n"] for row in waystation.db.execute("SELECT n FROM public.counted ORDER BY n")]
 
 
-@pytest.mark.parametrize("kill", [{"kill_after": 3}, {"kill_before": 3}], ids=str)
+@pytest.mark.parametrize("kill", [{"kill_after": 3}, pytest.param({"kill_before": 3}, marks=pytest.mark.long)], ids=str)
 def test_a_kill_costs_one_step_at_most(waystation: Workshop, kill: dict[str, int]) -> None:
     waystation.db.execute(TABLE)
     done = waystation.run(count, {"steps": 6}, **kill)

@@ -83,6 +83,7 @@ def test_what_an_upload_was_unpacked_to_is_gone_on_with_anywhere(bucket: S3Files
         bucket.open_spooled(place)
 
 
+@pytest.mark.long
 def test_another_form_of_an_upload_is_there_whole_or_not_at_all(bucket: S3Files) -> None:
     place = bucket.begin(uuid4(), "data.csv.gz", size=100)
 

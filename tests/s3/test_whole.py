@@ -26,7 +26,7 @@ def data() -> bytes:
     return people_csv(ROWS)
 
 
-@pytest.mark.parametrize("links", [300.0, 0.0])
+@pytest.mark.parametrize("links", [300.0, pytest.param(0.0, marks=pytest.mark.long)])
 def test_a_file_comes_back_the_same_through_a_link_and_through_the_server(
     port: House, data: bytes, tmp_path: Path, links: float
 ) -> None:

@@ -46,9 +46,9 @@ QUERIES = [(name, query) for name, module in MODULES.items() for query in module
 
 
 @pytest.mark.parametrize(("module", "query"), QUERIES)
-def test_each_query_can_be_planned(house: House, module: str, query: str) -> None:
+def test_each_query_can_be_planned(shared_house: House, module: str, query: str) -> None:
     text = re.sub(r"%\((\w+)\)s", "NULL", MODULES[module].SQL[query])
-    with house.database.connect("ws:test") as connection:
+    with shared_house.database.connect("ws:test") as connection:
         connection.execute("EXPLAIN " + text)
         connection.rollback()
 

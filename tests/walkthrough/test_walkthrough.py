@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         HTTPIE_CONFIG_DIR=str(folder / "httpie"),
         FLASK_RUN_PORT=str(port),
         WAYSTATION_LOG="warning",
-        WAYSTATION_CHUNK_ROWS="150",  # small steps, so that there is time to pause and stop in
+        WAYSTATION_CHUNK_ROWS="250",  # small steps, so that there is time to pause and stop in
     )
     assert _run("python data.py", folder, env).wait(timeout=60) == 0
     flask, worker = _run("flask run", folder, env), _run("python run.py", folder, env)
@@ -101,13 +101,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def until(place: Place, task_id: str, status: str) -> Any:
     """The task, by the README's own call, once its status is this one."""
+    client = Client(f"http://127.0.0.1:{place.port}", timeout=60)
 
-    def reached() -> Any:
-        task = place.http("http GET :5000/tasks/TASK_ID", TASK_ID=task_id)
+    def reached() -> bool:
+        task = client.task(task_id)
         assert task["status"] == status or not task["complete"], task
-        return task if task["status"] == status else None
+        return bool(task["status"] == status)
 
-    return wait_until(reached, timeout=120, every=0.1)
+    wait_until(reached, timeout=120, every=0.1)
+    return place.http("http GET :5000/tasks/TASK_ID", TASK_ID=task_id)
 
 
 def upload(place: Place) -> Any:

@@ -15,13 +15,11 @@ import psutil
 import pytest
 from tusclient.client import TusClient
 
-from tests.conftest import fresh_settings
 from tests.support import wait_until
 from tests.web.cutting import cutting
 from tests.web.serving import Served, rss
-from waystation.local import Servers
 from waystation.model import UnfinishedUpload, Upload
-from waystation.wiring import House, open_house
+from waystation.wiring import House
 
 MEGABYTE = 2**20
 V = {"Tus-Resumable": "1.0.0"}
@@ -29,10 +27,9 @@ BODY = "application/offset+octet-stream"
 
 
 @pytest.fixture(scope="module")
-def house(servers: Servers) -> Iterator[House]:
-    """One process's wiring, without a worker, for all of this module."""
-    with fresh_settings(servers) as settings, open_house(settings, migrating=False) as made:
-        yield made
+def house(shared_house: House) -> House:
+    """One house for all of them."""
+    return shared_house
 
 
 @pytest.fixture(scope="module")

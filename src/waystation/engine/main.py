@@ -20,6 +20,7 @@ from waystation import logs
 from waystation.engine.celery_app import TASK, broker_queue, make_app
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
+from waystation.engine.handed import BUILT_IN, SUPERVISOR, WORKER
 from waystation.health import listening
 from waystation.kinds.command import kinds_of
 from waystation.runner import Shop, hear
@@ -30,9 +31,6 @@ from waystation.storage.files import files_of
 from waystation.ties import tie_to
 
 log = structlog.get_logger("waystation.engine")
-WORKER = "WAYSTATION_WORKER"
-SUPERVISOR = "WAYSTATION_SUPERVISOR"
-BUILT_IN = "WAYSTATION_BUILT_IN"
 DEFAULT_QUEUE = "default"
 
 _shop: list[Shop] = []  # one in each pool child, made after the fork

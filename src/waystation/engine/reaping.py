@@ -19,7 +19,7 @@ from waystation import logs
 from waystation.courier import Courier
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
-from waystation.engine.main import WORKER
+from waystation.engine.handed import WORKER
 from waystation.errors import StorageUnavailable
 from waystation.health import beat
 from waystation.reaper import SWEEP_EVERY, Reaper

@@ -14,7 +14,7 @@ from types import FrameType
 import structlog
 
 from waystation.engine.drain import VARIABLE, DrainPipe
-from waystation.engine.main import BUILT_IN, SUPERVISOR, WORKER
+from waystation.engine.handed import BUILT_IN, SUPERVISOR, WORKER
 from waystation.health import listening
 from waystation.settings import Settings
 

@@ -8,18 +8,15 @@ import pytest
 from flask import Flask
 
 from tests.access.conftest import a_token_of_each_role
-from tests.conftest import fresh_settings
-from waystation.local import Servers
 from waystation.web.app import create_app
 from waystation.web.current import doorstep_of
-from waystation.wiring import House, open_house
+from waystation.wiring import House
 
 
 @pytest.fixture(scope="module")
-def house(servers: Servers) -> Iterator[House]:
-    """One house for all of them, without a worker."""
-    with fresh_settings(servers) as settings, open_house(settings, migrating=False) as made:
-        yield made
+def house(shared_house: House) -> House:
+    """One house for all of them."""
+    return shared_house
 
 
 @pytest.fixture(scope="module")
