@@ -20,6 +20,7 @@ from waystation.settings import Settings
 from waystation.storage import webhooks
 from waystation.storage.db import Connection, Database
 from waystation.storage.webhooks import Taken
+from waystation.undelivered import not_sent, not_taken
 
 log = structlog.get_logger("waystation.courier")
 TIMEOUT = 10.0  # seconds that a receiver has to answer
@@ -94,9 +95,10 @@ class Courier:
         }
         try:
             target = judge(taken.url, self.settings.webhook_networks)
-            status, said = post(target, body, headers, TIMEOUT)
         except UnsafeAddress as error:
-            return None, error.detail
+            return None, f"{error.detail} {error.hint}"
+        try:
+            status, said = post(target, body, headers, TIMEOUT)
         except (OSError, http.client.HTTPException) as error:
-            return None, f"{type(error).__name__}: {error}"
-        return status, None if 200 <= status < 300 else f"it answered {status}: {said}"
+            return None, not_sent(error, target, TIMEOUT)
+        return status, None if 200 <= status < 300 else not_taken(status, said)

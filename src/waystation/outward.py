@@ -49,7 +49,7 @@ def judge(url: str, allowed: Sequence[str] = ()) -> Target:
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise UnsafeAddress(f"The name {parts.hostname!r} leads to no address: {error}.") from error
+        raise UnsafeAddress(f"The name {parts.hostname!r} leads to no address: look at how it is written.") from error
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
     networks = [ipaddress.ip_network(n) for n in allowed]
     for text in addresses:

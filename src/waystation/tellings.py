@@ -64,7 +64,10 @@ class Tellings:
         if kind is not None:
             self.control.registry.get(kind)
         judge(url, self.control.settings.webhook_networks)
+        known = next((webhook for webhook in self.every() if webhook.name == name), None)
         with self.control.database.transaction() as connection:
+            if known and known.url != url:
+                webhooks.hurry(connection, name)
             told: dict[str, JsonValue] = {"host": urlsplit(url).netloc.rpartition("@")[2], "states": list(states), "held": held}
             audit.note(connection, actor, Act.WEBHOOK_PUT, about=name, data=told)
             return webhooks.put(
@@ -83,6 +86,11 @@ class Tellings:
         """Tell it of nothing for now, or go on. Raises WebhookNotFound, and UnsafeAddress as `put` does."""
         there = self.get(name)
         return self.put(name, there.url, kind=there.kind, states=there.states, held=held, actor=actor)[0]
+
+    def move(self, name: str, url: str, *, actor: str) -> Webhook:
+        """Tell it elsewhere; what waits goes there at once. Raises WebhookNotFound, and UnsafeAddress as `put` does."""
+        there = self.get(name)
+        return self.put(name, url, kind=there.kind, states=there.states, held=there.held, actor=actor)[0]
 
     def drop(self, name: str, *, actor: str) -> None:
         """Nobody is told any more; what was on its way is given up. Raises WebhookNotFound."""

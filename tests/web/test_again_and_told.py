@@ -120,6 +120,11 @@ def test_a_webhook_from_its_form_to_its_removal(client: FlaskClient, town: House
     told = page(client, "/webhooks/pager/deliveries")
     assert f"/tasks/{task.id}" in told
 
+    inside = text_of(send(client, "/webhooks/pager", do="move", url="http://127.0.0.1:9/hook"), 422)
+    assert 'value="http://127.0.0.1:9/hook"' in inside
+    there["url"] = "https://192.0.2.9/moved"
+    assert send(client, "/webhooks/pager", do="move", url=there["url"]).status_code == 303
+
     assert send(client, "/webhooks/pager", do="pause").status_code == 303
     assert client.get("/webhooks").get_json()["webhooks"][0]["held"] is True
     assert send(client, "/webhooks/pager", do="resume").status_code == 303

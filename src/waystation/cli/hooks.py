@@ -45,7 +45,10 @@ def webhook(
     drop: bool,
     told: bool,
 ) -> None:
-    """Tell a URL of each task that ends, in a signed POST. The secret of a new one is printed once."""
+    """Tell a URL of each task that ends, in a signed POST. The secret of a new one is printed once.
+
+    The name of one that there is changes it: its URL, and of its kind and states what is said; a held one goes on.
+    """
     if drop:
         session.client.unhook(name)
         session.say(f"{name} is dropped.")
@@ -54,8 +57,10 @@ def webhook(
     elif address is None:
         raise click.UsageError("Name a URL: waystation webhook NAME https://…; or --drop, or --told.")
     else:
-        some: dict[str, Any] = {"states": list(states)} if states else {}
-        made: dict[str, Any] = session.client.webhook(name, address, kind=kind, held=hold, **some)
+        there: dict[str, Any] = next((w for w in session.client.webhooks() if w["name"] == name), {})
+        of: dict[str, Any] = {"kind": kind or there.get("kind"), "states": list(states) or there.get("states")}
+        said = {option: value for option, value in of.items() if value is not None}
+        made: dict[str, Any] = session.client.webhook(name, address, held=hold, **said)
         if session.as_json:
             session.json(made)
             return

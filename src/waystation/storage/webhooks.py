@@ -44,6 +44,11 @@ def put(connection: Connection, *, states: Sequence[str], **values: Any) -> tupl
     return _webhook(row), row["secret"] if row["is_new"] else None
 
 
+def hurry(connection: Connection, webhook: str) -> None:
+    """What waits for it is due at once."""
+    run(connection, SQL["hurry"], webhook=webhook)
+
+
 def delete(connection: Connection, name: str) -> None:
     """It is no more, and what was on its way to it is given up."""
     run(connection, SQL["delete"], name=name)

@@ -44,7 +44,7 @@ class Times:
 
 
 class Act(Input):
-    """What becomes of a schedule or a webhook at the press of a button."""
+    """What becomes of a schedule at the press of a button."""
 
     do: Literal["pause", "resume", "remove"]
 

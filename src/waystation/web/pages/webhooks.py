@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from pydantic import Field
 
 from waystation.access import Need
 from waystation.errors import InvalidRequest, KindNotFound, WaystationError
@@ -13,11 +15,17 @@ from waystation.model import Webhook
 from waystation.tellings import STATES, Tellings
 from waystation.web import current
 from waystation.web.api.common import has_page
-from waystation.web.inputs import MAX_JSON, WebhookRequest, check
+from waystation.web.inputs import MAX_JSON, Input, WebhookRequest, check
 from waystation.web.operations import Guarded
-from waystation.web.pages.schedules import Act
 
 room = Guarded("webhook_pages", __name__)
+
+
+class Act(Input):
+    """What becomes of a webhook at the press of a button; `url`: where it is told from now on."""
+
+    do: Literal["pause", "resume", "remove", "move"]
+    url: str = Field("", max_length=2000)
 
 
 def listing(
@@ -25,8 +33,12 @@ def listing(
     picked: Sequence[str] = STATES,
     error: WaystationError | None = None,
     made: tuple[Webhook, str | None] | None = None,
+    moving: tuple[str, str, WaystationError] | None = None,
 ) -> str:
-    """All webhooks, each with what became of its latest delivery; `made`: a new one, whose secret is shown this once."""
+    """All webhooks, each with what became of its latest delivery.
+
+    `made`: a new one, whose secret is shown this once. `moving`: the name of one whose new address is wrong, and why.
+    """
     control = current.control()
     tellings = Tellings(control)
     return render_template(
@@ -38,6 +50,7 @@ def listing(
         picked=picked,
         error=error,
         made=made,
+        moving=moving,
     )
 
 
@@ -69,11 +82,16 @@ def make() -> ResponseReturnValue:
 
 @room.post("/webhooks/<name>", needs=Need.ADMINISTER)
 def act(name: str) -> ResponseReturnValue:
-    """Tell it of nothing for now, go on, or drop it."""
+    """Tell it of nothing for now, go on, tell it elsewhere, or drop it."""
     has_page()
     asked, tellings = check(Act, request.form.to_dict()), Tellings(current.control())
     if asked.do == "remove":
         tellings.drop(name, actor=current.actor())
+    elif asked.do == "move":
+        try:
+            tellings.move(name, asked.url.strip(), actor=current.actor())
+        except InvalidRequest as error:
+            return make_response(listing(moving=(name, asked.url, error)), error.status)
     else:
         tellings.hold(name, asked.do == "pause", actor=current.actor())
     return redirect("/webhooks", 303)
