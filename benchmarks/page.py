@@ -20,6 +20,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 from tests.web.browser.chromium import Visitor, executable, launched
@@ -48,14 +49,14 @@ WHERE state = 'running' AND seq %% 4 = %(part)s::int"""
 class Worker(threading.Thread):
     """Writes the checkpoints of all running tasks, each task's once a second; remembers when each was committed."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, first: int) -> None:
         super().__init__(daemon=True)
-        self.house, self.over = house, threading.Event()
+        self.house, self.first, self.over = house, first, threading.Event()
         self.committed: dict[int, float] = {}
 
     def run(self) -> None:
         """Until it is over."""
-        tick = 0
+        tick = self.first
         while not self.over.wait(0.25):
             tick += 1
             with self.house.database.transaction() as connection:
@@ -64,13 +65,13 @@ class Worker(threading.Thread):
 
 
 class Page(threading.Thread):
-    """One open page: it listens to the stream of the list and notes when each tick was heard of one row."""
+    """One open page: it listens to the page's stream and notes when each tick was heard of the task that `place` shows."""
 
-    def __init__(self, port: int, low: int, row: str, over: threading.Event) -> None:
+    def __init__(self, port: int, path: str, place: str, over: threading.Event) -> None:
         super().__init__(daemon=True)
         self.heard: dict[int, float] = {}
-        self._port, self._path, self._over = port, f"/live?low={low}", over
-        self._row = re.compile(rf'id="row-{row}".*?([\d\u202f]+) rows ', re.DOTALL)
+        self._port, self._path, self._over = port, path, over
+        self._row = re.compile(rf'id="{place}".*?([\d,]+) rows', re.DOTALL)
 
     def run(self) -> None:
         """Until it is over; a stream that ends is opened again."""
@@ -83,7 +84,7 @@ class Page(threading.Thread):
                 text.append(line)
                 continue
             if found := self._row.search("".join(text)):
-                self.heard.setdefault(int(found[1].replace("\u202f", "")), time.monotonic())
+                self.heard.setdefault(int(found[1].replace(",", "")), time.monotonic())
             text = []
         connection.close()
 
@@ -103,30 +104,51 @@ def ask(port: int, path: str, headers: dict[str, str], figure: Figure, seconds: 
     connection.close()
 
 
-def load(house: House, port: int, seconds: float) -> list[Figure]:
-    """200 running tasks, 50 open pages."""
+def load(house: House, served: Served, seconds: float) -> list[Figure]:
+    """200 running tasks; 50 open pages of the list, then 50 of one of the tasks."""
     with house.database.transaction() as connection:
         connection.execute(BEGIN, (RUNNING,))
         rows = connection.execute("SELECT id, seq FROM tasks ORDER BY seq DESC LIMIT 50").fetchall()
+    one = rows[0]["id"]
     api = Figure("GET /tasks/ (JSON)", p99_limit=0.1)
     page = Figure("GET / (the page, 50 rows)")
-    late = Figure("checkpoint → open page", p99_limit=2.0)
-    worker = Worker(house)
-    pages = [Page(port, rows[-1]["seq"], str(rows[0]["id"]), worker.over) for _ in range(PAGES)]
-    for listener in pages:
-        listener.start()
-    worker.start()
-    time.sleep(3)  # every stream is open, and has had its first message
-    ask(port, "/tasks/?limit=50", {}, api, seconds / 2)
-    ask(port, "/", HTML, page, seconds / 2)
-    worker.over.set()
-    worker.join()
-    for listener in pages:
-        listener.join(5)
-    # A message tells the newest checkpoint of a row: those before it were never due.
-    late.samples = [heard - worker.committed[tick] for listener in pages for tick, heard in listener.heard.items() if tick > 12]
-    assert all(listener.heard for listener in pages), "a page has heard nothing"
-    return [api, page, late]
+    figures = [api, page]
+    for what, path, place in (
+        ("the list", f"/live?low={rows[-1]['seq']}", f"row-{one}"),
+        ("the page of one task", f"/live/{one}", "head"),
+    ):
+        late, spent = Figure(f"checkpoint → {what}", p99_limit=2.0), psutil.Process(served.process.pid)
+        worker = Worker(house, first=1000 * len(figures))
+        pages = [Page(served.port, path, place, worker.over) for _ in range(PAGES)]
+        for listener in pages:
+            listener.start()
+        worker.start()
+        time.sleep(3)  # every stream is open, and has had its first message
+        before, began = cpu(spent), time.monotonic()
+        if late.name.endswith("list"):
+            ask(served.port, "/tasks/?limit=50", {}, api, seconds / 2)
+            ask(served.port, "/", HTML, page, seconds / 2)
+        else:
+            time.sleep(seconds / 2)
+        share = (cpu(spent) - before) / (time.monotonic() - began)
+        worker.over.set()
+        worker.join()
+        for listener in pages:
+            listener.join(5)
+        # A message tells the newest checkpoint of a row: those before it were never due.
+        late.samples = [
+            heard - worker.committed[n] for listener in pages for n, heard in listener.heard.items() if n > worker.first + 12
+        ]
+        assert all(listener.heard for listener in pages), "a page has heard nothing"
+        figures.append(late)
+        print(f"{PAGES} open pages, {what}: the web server works {share:.0%} of one core.")
+    return figures
+
+
+def cpu(process: psutil.Process) -> float:
+    """Seconds that a process and its children have worked."""
+    family = [process, *process.children(recursive=True)]
+    return sum(sum(one.cpu_times()[:2]) for one in family)
 
 
 def browse(house: House, port: int, chromium: str) -> tuple[int, int, list[float]]:
@@ -167,7 +189,7 @@ def main() -> None:
             urls = {"database_url": house.database_url, "redis_url": house.redis_url}
             served = Served(settings.model_copy(update=urls))
             try:
-                figures = load(house, served.port, asked.seconds)
+                figures = load(house, served, asked.seconds)
                 visit = browse(house, served.port, chromium) if chromium else None
             finally:
                 served.end()

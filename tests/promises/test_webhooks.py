@@ -146,7 +146,7 @@ def test_it_is_tried_until_it_is_answered_and_redirects_lead_nowhere(
     with receiving() as elsewhere:
         tellings.move("chat", elsewhere.url, actor="ann")
         assert deliver(courier), "what waits goes to the new address at once"
-        assert [json.loads(body)["event"] for _, body in elsewhere.heard] == ["succeeded"]
+        assert [json.loads(body)["event"] for _, body in elsewhere.heard] == ["stopped"]
 
 
 def _now(house: House) -> None:

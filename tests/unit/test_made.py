@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from waystation.web.made import Made
+from waystation.web.made import Made, MadeInTurn
 
 
 @dataclass
@@ -48,3 +48,22 @@ def test_those_who_come_while_it_is_made_wait_for_it() -> None:
     for thread in both:
         thread.join(10)
     assert (got, len(calls)) == (["made", "made"], 1)
+
+
+def test_what_needs_long_holds_up_nobody_who_looks_at_another_task() -> None:
+    made: MadeInTurn[str] = MadeInTurn()
+    slow, quick = Seen(uuid4(), 2), Seen(uuid4(), 1)
+    met = threading.Barrier(2, timeout=10)
+
+    def make(task: Any, last: str | None) -> str:
+        if task is slow:
+            met.wait()  # the other task's is made while this one still waits
+        return f"{last} then v{task.version}"
+
+    waiting = threading.Thread(target=lambda: made.of(slow, make))  # type: ignore[arg-type]
+    waiting.start()
+    assert made.of(quick, make) == "None then v1"  # type: ignore[arg-type]
+    met.wait()
+    waiting.join(10)
+    assert made.of(Seen(slow.id, 1), make) == "None then v2", "an older version has the newer's"  # type: ignore[arg-type]
+    assert made.of(Seen(slow.id, 3), make) == "None then v2 then v3"  # type: ignore[arg-type]

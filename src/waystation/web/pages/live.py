@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Flask, Response, current_app, request
@@ -15,9 +16,10 @@ from waystation.model import Task, TaskFilter
 from waystation.states import task_status
 from waystation.web import current
 from waystation.web.hub import place
-from waystation.web.made import Made
+from waystation.web.made import Made, MadeInTurn
 from waystation.web.pages import timeline
 from waystation.web.pages.rejected import rejected
+from waystation.web.pages.timeline import Lines
 from waystation.web.problems import prefers_page
 from waystation.web.shapes import TaskOut
 
@@ -31,6 +33,7 @@ class Pieces:
     def __init__(self, env: Environment) -> None:
         self._env = env
         self._rows = Made(lambda task: self.part(f"row-{task.id}", "row", TaskOut.of(task)))
+        self.shown: MadeInTurn[Shown] = MadeInTurn()
         self._lock = threading.Lock()
         self._glance: tuple[float, str] = (0.0, "")
 
@@ -110,28 +113,52 @@ def _searched(task: Task) -> str:
     return " ".join(str(v) for v in (task.label or "", task.kind, task.dataset or "", task.created_by, task.id)).lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page of a task shows at one version of it; what seldom changes comes with a mark to know it again."""
+
+    parts: str
+    story: tuple[int, str]
+    log: tuple[int, str]
+    rejects: tuple[int, str]
+
+
 class TaskView:
     """One open page of a task."""
 
     def __init__(self, task: Task) -> None:
-        self._id, self._last, self._bad = task.id, [0, 0], 0
+        self._id, self._version, self._told = task.id, -1, [0, 0, 0]
         self._pieces, self._control = pieces(), current.control()
 
     def write(self, tasks: list[Task], mark: datetime | None) -> str:
         """The message: its head, and what happened since."""
         task = next((t for t in tasks if t.id == self._id), None)
-        if task is None:
+        if task is None or task.version <= self._version:  # a change may be told twice
             return ""
-        text = task_parts(self._pieces, task)
-        for at, (name, of) in enumerate((("story", timeline.story), ("log", timeline.log))):
-            found = of(self._control, task.id)
-            if found.last != self._last[at]:
-                self._last[at] = found.last
-                text += self._pieces.part(name, name, found)
-        if task.counts.get("bad", 0) != self._bad:
-            self._bad = task.counts.get("bad", 0)
-            text += self._pieces.part("rejects", "rejects", TaskOut.of(task), *rejected(self._control, task))
+        self._version = task.version
+        shown = self._pieces.shown.of(task, self._make)
+        text = shown.parts
+        for at, (now, made) in enumerate((shown.story, shown.log, shown.rejects)):
+            if now != self._told[at]:
+                self._told[at] = now
+                text += made
         return event("parts", text, mark)
+
+    def _make(self, task: Task, last: Shown | None) -> Shown:
+        """What all who look at the task see; only what changed is rendered anew."""
+
+        def told(name: str, found: Lines, known: tuple[int, str] | None) -> tuple[int, str]:
+            return known if known and known[0] == found.last else (found.last, self._pieces.part(name, name, found))
+
+        rejects, bad = last.rejects if last else (0, ""), task.counts.get("bad", 0)
+        if bad != rejects[0]:
+            rejects = bad, self._pieces.part("rejects", "rejects", TaskOut.of(task), *rejected(self._control, task))
+        return Shown(
+            task_parts(self._pieces, task),
+            told("story", timeline.story(self._control, task.id), last.story if last else None),
+            told("log", timeline.log(self._control, task.id), last.log if last else None),
+            rejects,
+        )
 
 
 def task_parts(made: Pieces, task: Task) -> str:
