@@ -53,5 +53,5 @@ def install(app: Flask) -> None:
         places=PLACES,
     )
     app.context_processor(lambda: {"me": current.caller()})
-    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded", "coming", "happened"):
+    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded", "coming", "days", "happened"):
         app.jinja_env.filters[name] = getattr(words, name)
