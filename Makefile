@@ -10,7 +10,7 @@ TESTS  ?= --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test long check docs bench bench-csv fuzz-csv fuzz-api security sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test restore-test bench-scale prove-teams prove-csv tutorial clean
+.PHONY: help setup demo up test long check docs bench bench-csv fuzz-csv fuzz-filters fuzz-api security sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test restore-test bench-scale prove-teams prove-csv tutorial clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,8 +62,17 @@ $(VENV)/.bench: $(READY)
 bench-csv: $(VENV)/.bench ## imports and exports beside psql, pandas, Django and row by row (an hour; OPTIONS=--quick: minutes)
 	@$(BIN)/python -m benchmarks.csv_speed $(OPTIONS)
 
-fuzz-csv: $(READY) ## the differential tests of CSV with many examples each, counted: against csv, PostgreSQL, each other (EXAMPLES=)
+$(VENV)/.fuzz: $(READY)
+	@{ command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python -e '.[fuzz]'; } \
+	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	@touch $@
+
+fuzz-csv: $(VENV)/.fuzz ## what reads CSV, fuzzed by coverage (SECONDS=), and its differential tests with many examples (EXAMPLES=)
+	@$(BIN)/python -m tests.fuzz csv --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1) $(OPTIONS)
 	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/unit/csvio
+
+fuzz-filters: $(VENV)/.fuzz ## the grammar of filters, fuzzed by coverage (SECONDS=; OPTIONS=--condense keeps what it found)
+	@$(BIN)/python -m tests.fuzz filters --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1) $(OPTIONS)
 
 fuzz-api: $(READY) ## requests of all sorts made from the API's own document, in each role and in none, counted (EXAMPLES=)
 	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/access/shared/test_schema.py

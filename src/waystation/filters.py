@@ -109,6 +109,8 @@ def parse(source: str) -> Node:
     """The filter as a tree. Raises InvalidFilter with the place, and what was expected there."""
     if len(source) > LONGEST:
         raise InvalidFilter(f"The filter has {len(source)} characters; {LONGEST} are allowed.")
+    if "\0" in source:
+        raise _wrong(source.index("\0") + 1, "there is a NUL, which no text in a database holds")
     return _Parser(_tokens(source)).whole()
 
 

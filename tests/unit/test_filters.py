@@ -42,6 +42,7 @@ WRONG = {
     "a =": (4, "a number, a text"),
     "a = 1 b": (7, "`and`, `or` or the end"),
     "a = 'open": (5, "never closed"),
+    "a = 'x\0'": (7, "a NUL"),
     'a = "open': (5, "never closed"),
     "(a = 1": (7, "')' was expected"),
     "a in ()": (7, "a number, a text"),
