@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+DEPLOY := .venv-deploy
 READY  := $(VENV)/.ready
+TOOLS  := $(DEPLOY)/.ready
 # Four files at a time, also on two cores: each file's tests share servers, and most of their time is waiting for processes.
 # In the order of tests/conftest.py: what takes longest comes first, so that nobody waits for it at the end.
 TESTS  ?= --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
@@ -10,7 +12,7 @@ TESTS  ?= --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test long check docs bench bench-csv fuzz-csv fuzz-filters fuzz-api security sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test restore-test bench-scale prove-teams prove-csv tutorial clean
+.PHONY: help setup demo up test long check docs bench bench-csv fuzz-csv fuzz-filters fuzz-api security hostile sanitize bench-control bench-page crash browser-test screenshots tus-test lock image sbom lint-deploy compose-test k8s-test s3-test restore-test bench-scale prove-teams prove-csv tutorial clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,9 +79,18 @@ fuzz-filters: $(VENV)/.fuzz ## the grammar of filters, fuzzed by coverage (SECON
 fuzz-api: $(READY) ## requests of all sorts made from the API's own document, in each role and in none, counted (EXAMPLES=)
 	@WAYSTATION_EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/access/shared/test_schema.py
 
-security: $(READY) ## what bandit finds in our code (medium and above), and whether a secret is in the repository
+$(VENV)/.security: $(READY)
+	@{ command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python -e '.[security]'; } \
+	|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[security]'
+	@touch $@
+
+security: $(VENV)/.security $(TOOLS) ## what bandit finds in our code, secrets in the repository, known holes in what the image is made of
 	@$(BIN)/bandit --quiet --recursive --severity-level medium --skip B108 src
 	@$(BIN)/python -m tests.access.secrets
+	@$(BIN)/python -m tests.access.lock $(DEPLOY)/bin/uv
+
+hostile: $(READY) ## hostile inputs in their full size while honest imports run: docs/hostile-input.md (20 minutes; OPTIONS=--only NAME)
+	@$(BIN)/python -m tests.hostile $(OPTIONS)
 
 sanitize: $(READY) ## watch the memory of the compiled encoder: its tests, and a minute of spoilt files (needs gcc or clang)
 	@$(BIN)/python -m tests.unit.csvio.sanitize
@@ -103,8 +114,6 @@ tus-test: $(READY) ## tuspy and tus-js-client send 1 GB over a connection that i
 	@$(BIN)/python -m tests.tus.prove --megabytes $(or $(MEGABYTES),1000)
 
 # -- images and clusters: these need Docker, or kubectl and a cluster, on PATH; nothing above does
-DEPLOY := .venv-deploy
-TOOLS  := $(DEPLOY)/.ready
 EXTRAS := arrow
 LOCK    = $(DEPLOY)/bin/uv pip compile --quiet --python-version 3.13 --python-platform linux --generate-hashes --no-header
 

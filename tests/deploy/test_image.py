@@ -40,7 +40,7 @@ def test_the_lock_holds_all_that_pyproject_asks_for_but_the_private_servers() ->
 
 
 def test_the_extras_are_those_that_serve_at_run_time() -> None:
-    assert EXTRAS.keys() == PROJECT["optional-dependencies"].keys() - {"dev", "bench", "s3"}
+    assert EXTRAS.keys() == PROJECT["optional-dependencies"].keys() - {"dev", "bench", "fuzz", "s3", "security"}
     (made,) = re.findall(r"^EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(made.split()) == EXTRAS.keys()
 

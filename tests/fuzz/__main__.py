@@ -1,4 +1,4 @@
-"""Fuzz a target with atheris, which sees which lines and branches of our code an input runs through and changes what went new ways.
+"""Fuzz a target with atheris, which sees the ways that an input takes through our code, and changes what went a new one.
 
     python -m tests.fuzz csv --seconds 600     try inputs, beginning with the corpus; print how many, and the crashes
     python -m tests.fuzz csv --condense        the same, and then keep of all that was found what goes ways of its own
