@@ -30,9 +30,10 @@ def _load(name: str) -> tuple[Encode, LastEnd] | None:
 
             return compiled.encode, compiled.last_end
         if name == "arrow":
+            from waystation.csvio.arrow import cuts as ends
             from waystation.csvio.arrow import encode as loops
 
-            return loops.encode, cuts.last_end
+            return loops.encode, ends.last_end
     except ImportError:  # without a compiler there is none, and the extra is optional
         return None
     return plain.encode, cuts.last_end

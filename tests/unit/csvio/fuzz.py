@@ -13,13 +13,14 @@ from pathlib import Path
 
 from tests.unit.csvio.twins import CHECKS, ELSEWHERE, FORMATS, HARD, compare
 from waystation.csvio import compiled, cuts
+from waystation.csvio.arrow import cuts as loops
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.encoded import ColumnPlan
 from waystation.csvio.types import TYPES
 
 SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parent / "nasty").glob("*.csv"))]
 WORDS = [cell.encode() for cells in (*HARD.values(), ELSEWHERE) for cell in cells]
-CUTTERS = {"plain": cuts.last_end, "compiled": compiled.last_end}
+CUTTERS = {"plain": cuts.last_end, "compiled": compiled.last_end, "arrow": loops.last_end}
 MARKS = [
     b",",
     b";",

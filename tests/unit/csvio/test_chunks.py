@@ -24,6 +24,10 @@ parts = ["a", ",", '"b,\n"', "'c\r'", '"""c"""', '""', "\n", "\r\n", "\r", ",", 
 orderly = st.lists(st.sampled_from(parts)).map("".join)
 torture = st.one_of(anything, orderly)
 ENDS = {"plain": cuts.last_end, "chosen": chosen.last_end}
+if "arrow" in chosen.available():
+    from waystation.csvio.arrow import cuts as loops
+
+    ENDS["arrow"] = loops.last_end
 
 
 def chunks(data: bytes, dialect: Dialect, target: int, start: int = 0) -> list[Chunk]:

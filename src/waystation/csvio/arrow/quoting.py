@@ -60,16 +60,26 @@ def marks(chunk: bytes, dialect: Dialect) -> Marks:
     return found
 
 
+def borders(dialect: Dialect) -> Bools:
+    """Which bytes may stand before a quote that opens and behind one that closes."""
+    border = np.zeros(256, np.bool_)
+    border[[ord(dialect.delimiter), LF, CR]] = True
+    if dialect.quote is not None and dialect.doublequote:
+        border[ord(dialect.quote)] = True  # after a closing quote, an opening one at once: a quote in the text
+    return border
+
+
 def _tell(chunk: bytes, data: Bytes, dialect: Dialect, found: Marks, quote: int) -> None:
     at = found.at
     quotes = found.code == quote
-    turn = (np.cumsum(quotes) & 1).astype(np.bool_)  # inside, if the chunk's quotes are all in their places
+    turn = np.bitwise_xor.accumulate(quotes.view(np.uint8)).view(np.bool_)  # inside, if all quotes are in their places
     places = at[quotes]
-    wrong = _misplaced(data, places, ord(dialect.delimiter), quote, dialect.doublequote)
+    border = borders(dialect)
     parting = ~quotes
-    if not len(wrong[0]):
+    if _in_place(data, places, border):
         found.outside = parting & ~turn
         return
+    wrong = _misplaced(data, places, border)
     ends = parting & (found.code != ord(dialect.delimiter))
     line_ends = (at[ends & ~turn], at[ends & turn])
     phase, done = 0, 0
@@ -91,12 +101,18 @@ def _tell(chunk: bytes, data: Bytes, dialect: Dialect, found: Marks, quote: int)
         done = odd.end
 
 
-def _misplaced(data: Bytes, places: Ints, delimiter: int, quote: int, doubled: bool) -> tuple[Ints, Ints]:
+def _in_place(data: Bytes, places: Ints, border: Bools) -> bool:
+    """Whether the quotes open and close fields in turns."""
+    if len(places) % 2:
+        return False
+    opening, closing = places[::2], places[1::2]
+    first, last = int(opening[0] == 0), int(closing[-1] == len(data) - 1)  # these have nothing before or behind them
+    before, behind = data[opening[first:] - 1], data[closing[: len(closing) - last] + 1]
+    return bool(border[before].all() and border[behind].all())
+
+
+def _misplaced(data: Bytes, places: Ints, border: Bools) -> tuple[Ints, Ints]:
     """The quotes that are out of place, if the first of all opens a field, and if it closes one."""
-    border = np.zeros(256, np.bool_)
-    border[[delimiter, LF, CR]] = True
-    if doubled:
-        border[quote] = True  # after a closing quote, an opening one at once: a quote in the text
     begins = border[data[places - 1]] | (places == 0)
     last = places == len(data) - 1
     ends = border[data[np.where(last, 0, places + 1)]] | last

@@ -129,7 +129,8 @@ def _undecodable(chunk: bytes, data: Bytes, begin: Ints, end: Ints) -> Bools:
 
 def _unquote(data: Bytes, dialect: Dialect, found: Marks, parting: Ints, starts: Ints, stops: Ints) -> Ints:
     """Let fields begin and end within their quotes (in place); the numbers of those that have doubled quotes in them."""
-    some: Ints = np.flatnonzero(np.diff(parting, prepend=-1) > 1)  # those with marks in them
+    marks_in = np.diff(parting, prepend=-1)  # one more than there are
+    some: Ints = np.flatnonzero(marks_in > 1)
     if dialect.quote is None or not len(some):
         return some[:0]
     quote = ord(dialect.quote)
@@ -139,7 +140,9 @@ def _unquote(data: Bytes, dialect: Dialect, found: Marks, parting: Ints, starts:
     quotes = found.code == quote
     if np.count_nonzero(quotes) == 2 * len(some):
         return some[:0]
-    before = np.append(0, np.cumsum(quotes))
+    some = some[marks_in[some] > 3]  # with two marks, these are its quotes
+    before = np.zeros(len(quotes) + 1, np.int32)
+    np.cumsum(quotes, out=before[1:])
     inside = before[parting[some]] - before[np.where(some > 0, parting[some - 1], 0)]
     many: Ints = some[inside > 2]
     return many
