@@ -20,7 +20,7 @@ from waystation.sdk.streams import LedgerRow
 
 GUESSED_ROW = 64  # bytes of a row, until the first chunk tells
 FIRST_BYTES, LEAST_BYTES = 2**20, 16 * 2**10  # small at first: no stream has anything to do until there is a chunk for it
-LAST_BYTES, LAST_PART = 2**19, 4  # and smaller again towards the end, so that the streams end together: a part of what is left
+LAST_BYTES, LAST_PART = 2**20, 3  # and smaller again towards the end, so that the streams end together: a part of what is left
 LONGEST, SHORTEST = 0.16, 0.06  # seconds that a chunk aims to stay between: a pause waits for those under way
 
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Lane:
-    """A connection with a thread of its own, one piece of work at a time.
+    """A connection with a thread of its own, one piece of work at a time; it is opened while the first of them is made ready.
 
     What a lane commits stands even if the step's checkpoint does not: write with it, in the same work, a row by which the
     next attempt knows that it is done (an import's chunk has its row in the ledger). The last statement before the commit
@@ -32,6 +32,7 @@ class Lane:
         self._holder = (task, attempt, state)
         self._db: Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{task}")
+        self._opening = self._thread.submit(self._open)
         self._under_way: Future[Any] | None = None
         self.lost = False  # its connection broke: what it did last may or may not be committed
         self.asked = False  # somebody had a wish for the task at the last commit: a yield is due
@@ -46,11 +47,14 @@ class Lane:
         self._under_way = made
         return made
 
+    def _open(self) -> None:
+        self._db = self._connect()
+        self._db.autocommit = False
+
     def _do(self, work: Callable[[Connection], T]) -> T:
         try:
-            if self._db is None:
-                self._db = self._connect()
-                self._db.autocommit = False
+            self._opening.result()
+            assert self._db is not None
             made = work(self._db)
             before = time.monotonic()
             asked = tasks.fence(self._db, *self._holder)

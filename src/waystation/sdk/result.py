@@ -53,19 +53,26 @@ class Result:
         if self._file is None:
             self._file = self._files.open_segment(self._task, self._attempt, self.name)
             self._segments.append([self._attempt, 0])
-        self._buffer += data
         self._segments[-1][1] += len(data)
         self.size += len(data)
+        if len(data) >= BUFFER:  # it need not be copied together with what came before
+            self._empty()
+            self._put(data)
+            return
+        self._buffer += data
         if len(self._buffer) >= BUFFER:
             self._empty()
 
     def _empty(self) -> None:
-        if self._file is None:
-            return
+        if self._buffer:
+            self._put(self._buffer)
+            self._buffer.clear()
+
+    def _put(self, data: bytes | bytearray) -> None:
+        assert self._file is not None
         if self._hash is not None:
-            self._hash.update(self._buffer)
-        self._file.write(self._buffer)
-        self._buffer.clear()
+            self._hash.update(data)
+        self._file.write(data)
 
     def flush(self) -> None:
         """There for good: called before each checkpoint. Raises DiskFull when there is no room."""
