@@ -25,14 +25,21 @@ def copy(query: str) -> sql.Composed:
     return sql.SQL("COPY ({}) TO STDOUT WITH (FORMAT csv)").format(sql.SQL(query))
 
 
-def test_the_same_rows_in_order(house: House, which: str) -> None:
+@pytest.mark.parametrize("apart", [1, 7, 1000])
+def test_the_same_rows_in_order(house: House, which: str, apart: int) -> None:
     with house.database.connect("ws:test", autocommit=True) as connection:
-        query = copy("SELECT (n * 7919) % 20011 AS k, E'a,\"b\\n' || n, NULL FROM generate_series(1, 20010) n")
+        query = copy(f"SELECT (n * 7919) % 20011 * {apart} AS k, E'a,\"b\\n' || n, NULL FROM generate_series(1, 20010) n")
         taken = drain.in_order(connection, query, delimiter=",")
         rows = sorted(((n * 7919) % 20011, n) for n in range(1, 20011))
         assert taken.data == b"".join(b'"a,""b\n%d",\n' % n for _, n in rows)
         assert (taken.rows, taken.more) == (20010, False)
         assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}, "the connection can be used again"
+
+
+def test_a_number_may_come_twice(house: House, which: str) -> None:
+    with house.database.connect("ws:test", autocommit=True) as connection:
+        taken = drain.in_order(connection, copy("SELECT n % 10, n % 10 FROM generate_series(1, 30) n"), delimiter=",")
+        assert taken.data == b"".join(b"%d\n" % (n // 3) for n in range(30))
 
 
 def test_portions_and_the_numbers_of_the_last_row(house: House, which: str) -> None:

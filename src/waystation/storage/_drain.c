@@ -106,6 +106,36 @@ static int by_number(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
+/* Put the lines in order: each in the place that its number has among all from the least to the greatest, if these are not
+   many more than there are lines and none comes twice; else by comparing. */
+static void put_in_order(Block *block)
+{
+    int64_t least = block->lines[0].number, greatest = least;
+    for (size_t n = 1; n < block->count; n++) {
+        const int64_t number = block->lines[n].number;
+        least = number < least ? number : least;
+        greatest = number > greatest ? number : greatest;
+    }
+    const uint64_t span = (uint64_t)greatest - (uint64_t)least; /* no number is negative */
+    Line *placed = span / 8 < block->count ? calloc((size_t)span + 1, sizeof *placed) : NULL;
+    size_t n = 0;
+    for (; placed && n < block->count; n++) {
+        Line *place = &placed[block->lines[n].number - least];
+        if (place->size || !block->lines[n].size)
+            break;
+        *place = block->lines[n];
+    }
+    if (placed && n == block->count) {
+        size_t count = 0;
+        for (uint64_t at = 0; at <= span; at++)
+            if (placed[at].size)
+                block->lines[count++] = placed[at];
+    } else {
+        qsort(block->lines, block->count, sizeof(Line), by_number);
+    }
+    free(placed);
+}
+
 static PyObject *made(Block *block, int state)
 {
     PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)block->size);
@@ -117,7 +147,7 @@ static PyObject *made(Block *block, int state)
         if (block->size)
             memcpy(out, block->bytes, block->size);
     } else {
-        qsort(block->lines, block->count, sizeof(Line), by_number);
+        put_in_order(block);
         for (size_t n = 0; n < block->count; n++) {
             memcpy(out, block->bytes + block->lines[n].start, block->lines[n].size);
             out += block->lines[n].size;

@@ -133,8 +133,9 @@ def pinned_parts(connection: Connection, task: UUID) -> list[Part]:
 
 def prepare(connection: Connection) -> None:
     """Ready a connection for reading: the index finds a stretch (a scan would read the whole part), text is UTF-8."""
-    for setting in ("enable_seqscan = off", "max_parallel_workers_per_gather = 0", "jit = off", "client_encoding = 'UTF8'"):
-        connection.execute(sql.SQL("SET {}").format(sql.SQL(setting)))
+    connection.execute(
+        "SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off; SET client_encoding = 'UTF8'"
+    )
 
 
 class Written(Protocol):

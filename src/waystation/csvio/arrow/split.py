@@ -21,7 +21,8 @@ class Split:
 
     A field, without its quotes, goes from `starts` to `stops` in the memory, of which `pool` has the same as values. The first
     `within` of them are those of the chunk; the next one is empty; then come the fields that are not in the chunk as they are:
-    those with doubled quotes, whose numbers `moved` changes (None if there are none), and those of odd records.
+    those with doubled quotes, whose numbers `moved` changes (None if there are none), and those of odd records. `step` is how
+    many fields each record has, if all have as many and they follow one another; None otherwise.
     """
 
     begin: Ints
@@ -37,18 +38,26 @@ class Split:
     pool: pa.BinaryArray
     line_ends: Ints
     lines: int
+    step: int | None
 
     def column(self, position: int, rows: Ints) -> tuple[Cells, Ints]:
         """The cells of a column in these records, and their numbers in the pool; of records that are too short empty ones."""
-        numbers = self.first[rows] + position
-        short = self.count[rows] <= position
-        if short.any():
-            numbers[short] = self.within
+        if self.step is not None and len(rows) == len(self.first):
+            some = slice(int(self.first[0]) + position, int(self.first[-1]) + position + 1, self.step)
+            numbers = np.arange(some.start, some.stop, some.step)
+            if self.moved is None or (self.moved[some] == numbers).all():
+                return self._cells(self.starts[some], self.stops[some]), self.ids(numbers)
+        else:
+            numbers = self.first[rows] + position
+            short = self.count[rows] <= position
+            if short.any():
+                numbers[short] = self.within
         if self.moved is not None:
             numbers = self.moved[numbers]
-        start = self.starts[numbers]
-        cells = Cells(np.frombuffer(self.memory, np.uint8), start + PAD, self.stops[numbers] - start)
-        return cells, self.ids(numbers)
+        return self._cells(self.starts[numbers], self.stops[numbers]), self.ids(numbers)
+
+    def _cells(self, starts: Ints, stops: Ints) -> Cells:
+        return Cells(np.frombuffer(self.memory, np.uint8), starts + PAD, stops - starts)
 
     def ids(self, numbers: Ints) -> Ints:
         """The numbers of fields in the pool, where another value lies between each two of the chunk."""
@@ -103,10 +112,11 @@ def split(chunk: bytes, dialect: Dialect, width: int, ragged: Ragged) -> Split:
         first[record], count[record] = taken, len(odd.fields)
         taken += len(odd.fields)
 
+    step = width if len(first) and (count == width).all() and (np.diff(first) == width).all() else None
     bad |= _misfit(starts, stops, first, count, width, ragged)
     line_ends = found.at[(found.code == LF) | (found.code == CR)]
     lines = len(line_ends) + (len(chunk) > 0 and chunk[-1] not in (LF, CR))
-    return Split(begin, end, first, count, bad, starts, stops, within, moved, memory, pool, line_ends, lines)
+    return Split(begin, end, first, count, bad, starts, stops, within, moved, memory, pool, line_ends, lines, step)
 
 
 def _undecodable(chunk: bytes, data: Bytes, begin: Ints, end: Ints) -> Bools:

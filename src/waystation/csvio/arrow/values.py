@@ -151,22 +151,23 @@ def uuid(cells: Cells) -> tuple[Bools, Bytes]:
 def numeric(cells: Cells) -> tuple[Bools, pa.BinaryArray]:
     """COPY's binary numerics: groups of four digits from the point on both ways, without those at the ends that are zero."""
     fits, minus, before, after, scale = decimal(cells)
-    scale[~fits] = 0
-    parts = np.empty((len(cells), 8), np.int64)
-    rest = np.stack((before, after * POWERS[16 - scale]))
-    for at in range(3, -1, -1):
-        parts[:, (at, at + 4)] = (rest % 10_000).T
-        rest //= 10_000
+    scale[~fits] = before[~fits] = after[~fits] = 0
+    wholes = max(1, -(-len(str(before.max(initial=0))) // 4))  # groups before the point that any of them has, and behind it
+    count = wholes - (-int(scale.max(initial=0)) // 4)
+    parts = np.empty((len(cells), count), np.int64)
+    for rest, low, high in ((before, 0, wholes), (after * POWERS[4 * (count - wholes) - scale], wholes, count)):
+        for at in range(high - 1, low - 1, -1):
+            rest, parts[:, at] = np.divmod(rest, 10_000)
     full = parts > 0
     some = np.logical_or.reduce(full, axis=1)
-    first, last = full.argmax(axis=1), 7 - full[:, ::-1].argmax(axis=1)
-    made = np.empty((len(cells), 12), ">i2")
+    first, last = full.argmax(axis=1), count - 1 - full[:, ::-1].argmax(axis=1)
+    made = np.empty((len(cells), 4 + count), ">i2")
     made[:, 0] = np.where(some, last - first + 1, 0)
-    made[:, 1] = np.where(some, 3 - first, 0)
+    made[:, 1] = np.where(some, wholes - 1 - first, 0)
     made[:, 2] = np.where(some & minus, 0x4000, 0)
     made[:, 3] = scale
     made[:, 4:] = parts
-    group = np.arange(8)
-    kept: Bools = np.ones((len(cells), 12), np.bool_)
+    group = np.arange(count)
+    kept: Bools = np.ones((len(cells), 4 + count), np.bool_)
     kept[:, 4:] = some[:, None] & (group >= first[:, None]) & (group <= last[:, None])
     return fits, binary(made.view(np.uint16)[kept], np.append(0, np.cumsum(kept.sum(axis=1) * 2)))
