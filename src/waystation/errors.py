@@ -248,21 +248,25 @@ class TaskNotFound(NotFound):
     """There is no task with this id."""
 
     code = "task-not-found"
-    remedy = "Look for it in the list of tasks (GET /tasks/)."
+    remedy = "Look for it in the list of tasks (`waystation tasks`, GET /tasks/)."
 
 
 class DatasetNotFound(NotFound):
     """There is no dataset of this name."""
 
     code = "dataset-not-found"
-    remedy = "Look for its name in the list of datasets (GET /datasets); an import that names a new one makes it."
+    remedy = (
+        "Look for its name in the list of datasets (`waystation datasets`, GET /datasets); an import into a new one makes it."
+    )
 
 
 class KindNotFound(NotFound):
     """There is no kind of this name."""
 
     code = "kind-not-found"
-    remedy = "Look for its name in the list of kinds (GET /kinds); kinds of your own are named in WAYSTATION_KINDS."
+    remedy = (
+        "Look for its name in the list of kinds (`waystation kinds`, GET /kinds); WAYSTATION_KINDS names those of your own."
+    )
 
 
 class ScheduleNotFound(NotFound):

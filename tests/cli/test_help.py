@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from tests.cli.running import COMMAND, Up, environ, run
 from tests.cli.terminal import terminal
 from tests.support import wait_until
-from waystation.cli import EXIT_CODES, cli
+from waystation.cli import ELSEWHERE, EXIT_CODES, cli
 from waystation.cli.examples import EXAMPLES
 from waystation.client import Client
 from waystation.errors import table
@@ -112,3 +113,22 @@ def test_a_profile_names_a_server(up: Up, tmp_path: Path) -> None:
         refused = run("tasks", WAYSTATION_PROFILE=name, XDG_CONFIG_HOME=str(tmp_path))
         assert (refused.returncode, says in refused.stderr) == (8, True), refused.stderr
     assert run("tasks", "--profile", "x", XDG_CONFIG_HOME=str(tmp_path / "none")).returncode == 8
+
+
+@pytest.mark.parametrize(("typed", "ours"), [("import", "upload"), ("logs", "events"), ("wtach", "watch")])
+def test_a_name_from_elsewhere_leads_to_ours(typed: str, ours: str) -> None:
+    wrong = run(typed, "x")
+    assert wrong.returncode == 2
+    assert f"Did you mean {ours!r}?" in wrong.stderr
+
+
+def test_the_help_shows_each_command_once_with_its_whole_sentence() -> None:
+    text = cli.get_help(click.Context(cli, info_name="waystation", terminal_width=100))
+    assert "..." not in text.partition("Options:")[2]
+    for name in cli.commands:
+        assert len(re.findall(rf"^  {name} +[A-Z]", text, re.MULTILINE)) == 1
+
+
+def test_no_other_program_s_name_hides_a_command() -> None:
+    assert not set(ELSEWHERE) & set(cli.commands)
+    assert set(ELSEWHERE.values()) <= set(cli.commands)

@@ -29,6 +29,31 @@ EXIT_CODES = {
     130: "interrupted by Ctrl-C",
 }
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
+SECTIONS: dict[str, list[click.Command]] = {
+    "Serve": serving.COMMANDS,
+    "Data": data.COMMANDS,
+    "Tasks": tasks.COMMANDS,
+    "Again and again": scheduling.COMMANDS,
+    "Who is told": hooks.COMMANDS,
+    "Who may, and who did": [*tokens.COMMANDS, *auditing.COMMANDS],
+    "The shell": completing.COMMANDS,
+}
+ELSEWHERE = {  # what other programs call it
+    "import": "upload",
+    "export": "download",
+    "list": "tasks",
+    "ls": "tasks",
+    "ps": "tasks",
+    "status": "show",
+    "logs": "events",
+    "cancel": "stop",
+    "abort": "stop",
+    "kill": "terminate",
+    "start": "submit",
+    "run": "submit",
+    "serve": "up",
+    "cron": "schedule",
+}
 
 
 class Root(click.Group):
@@ -46,6 +71,18 @@ class Root(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # as they were added: what belongs together stands together
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """In sections, each with its whole first sentence."""
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(c.name or "", c.get_short_help_str(limit=1000)) for c in commands])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; whoever took its name from another program is told ours."""
+        if args and args[0] not in self.commands and (ours := ELSEWHERE.get(args[0])):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {ours!r}?")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -77,16 +114,7 @@ def cli(ctx: click.Context, url: str | None, actor: str | None, profile: str | N
 cli.help = inspect.cleandoc(cli.help or "").replace(
     "{exit_codes}", "\n".join(f"  {code:>3}  {said}" for code, said in EXIT_CODES.items())
 )
-for _command in (
-    *serving.COMMANDS,
-    *data.COMMANDS,
-    *tasks.COMMANDS,
-    *scheduling.COMMANDS,
-    *hooks.COMMANDS,
-    *tokens.COMMANDS,
-    *auditing.COMMANDS,
-    *completing.COMMANDS,
-):
+for _command in (command for section in SECTIONS.values() for command in section):
     show_examples(_command)
     cli.add_command(_command)
 

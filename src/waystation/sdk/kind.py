@@ -23,6 +23,7 @@ from waystation.sdk.form import must_be_steps, must_take_one, params_of
 from waystation.sdk.retry import Retry
 from waystation.sdk.reversal import Reverse, TakeBack
 from waystation.sdk.steps import Steps
+from waystation.wording import problem
 
 Run = Callable[..., Steps]
 STEP_TIMEOUT = 60.0  # seconds that a step may take, unless its kind says otherwise
@@ -158,7 +159,10 @@ class Kind:
             return self.params.model_validate(params)
         except ValidationError as error:
             fields = [
-                {"field": ".".join(str(p) for p in e["loc"]) or "params", "problem": e["msg"]}
+                {
+                    "field": ".".join(str(p) for p in e["loc"]) or "params",
+                    "problem": problem(e["msg"], e["type"], f"{self.name!r}"),
+                }
                 for e in error.errors(include_input=False, include_url=False, include_context=False)
             ]
             said = "; ".join(f"{f['field']}: {f['problem']}" for f in fields)

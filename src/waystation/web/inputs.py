@@ -21,6 +21,7 @@ from waystation.model import PARTS, State, TaskFilter, Verb
 from waystation.states import STATUSES
 from waystation.tellings import STATES
 from waystation.web.links import LONGEST
+from waystation.wording import problem
 
 MAX_JSON = 4 * 2**20  # bytes of a JSON or form body; files have a limit of their own
 
@@ -307,7 +308,7 @@ def check(model: type[In], values: dict[str, Any]) -> In:
         return model.model_validate(values)
     except ValidationError as error:
         found = [
-            {"field": ".".join(str(p) for p in e["loc"]) or "body", "message": _words(e["msg"], e["type"])}
+            {"field": ".".join(str(p) for p in e["loc"]) or "body", "message": problem(e["msg"], e["type"], "this request")}
             for e in error.errors(include_input=False, include_url=False, include_context=False)
         ]
         said = "; ".join(f"{e['field']} {e['message']}" for e in found)
@@ -366,12 +367,3 @@ def _no_number(name: str) -> float:
 def _texts(values: dict[str, str]) -> dict[str, Any]:
     """A form sends the empty text for a field that was left blank."""
     return {name: value for name, value in values.items() if value != ""}
-
-
-def _words(message: str, kind: str) -> str:
-    if kind == "extra_forbidden":
-        return "is not a field of this request"
-    if kind == "missing":
-        return "is missing"
-    message = message.removeprefix("Value error, ")  # pydantic's word for what a validator of ours said
-    return message[:1].lower() + message[1:] if message.startswith("Input") else message

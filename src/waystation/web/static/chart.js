@@ -24,6 +24,7 @@
       {
         width: place.clientWidth,
         height,
+        padding: [null, 32, null, null], // the last time is written whole
         legend: { show: false },
         scales: { y: { range: (self, least, most) => [0, most * 1.1 || 1] } },
         axes: [{ ...axis, space: 90, values: (self, ticks, at, space, step) => ticks.map((value) => (step < 60 ? second : step < 86400 ? minute : day).format(value * 1000)) }, { ...axis, size: 70, values: (self, ticks) => ticks.map((value) => short.format(value)) }],

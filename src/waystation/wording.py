@@ -1,0 +1,13 @@
+"""What a check of fields found wrong, without the words of the library that found it."""
+
+from __future__ import annotations
+
+
+def problem(message: str, kind: str, where: str) -> str:
+    """The message of a `pydantic` error of this type; `where`: what the fields are of, such as "this request"."""
+    if kind == "extra_forbidden":
+        return f"is not a field of {where}"
+    if kind == "missing":
+        return "is missing"
+    message = message.removeprefix("Value error, ")  # the library's word for what a validator of ours said
+    return f"must be{message.removeprefix('Input should be')}" if message.startswith("Input should be") else message
