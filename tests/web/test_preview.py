@@ -43,6 +43,10 @@ def test_exchanged_columns_are_pointed_out(client: FlaskClient) -> None:
     mended = client.get(other.replace("&amp;", "&")).get_json()
     assert (mended["swapped"], [c["name"] for c in mended["columns"]][:2]) == ([], ["name", "age"])
     assert mended["rows"] == said["rows"]
+    crossed = client.get(other.replace("&amp;", "&"), headers=BROWSER).get_data(as_text=True)
+    assert "age as name, name as age" in crossed, "what was done about it is said in words"
+    assert "look exchanged" not in crossed
+    assert "<details open>" not in crossed, "and the JSON that says it is not put in front"
 
 
 def test_a_check_of_every_row_leaves_the_file_to_be_imported(client: FlaskClient) -> None:

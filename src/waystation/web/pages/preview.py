@@ -65,6 +65,7 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
         "preview.html",
         id=id,
         found=found,
+        crossed=_crossed(found) if found else [],
         odd={name for s in found.swapped for name in (s.first, s.second)} if found else (),
         error=None if found and isinstance(error, DuplicateFile) else error,  # the look says it, with what can be done
         duplicate=found.duplicate and DuplicateOut.of(found.duplicate) if found else None,
@@ -77,13 +78,20 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
     return make_response(made, error.status if error else 200)
 
 
+def _crossed(found: Preview) -> list[str]:
+    """The columns of the file that are taken under the name of another one: what became of exchanged columns."""
+    headers = {c.header for c in found.columns}
+    return [f"{c.header} as {c.name}" for c in found.columns if c.name != c.header and c.name in headers]
+
+
 def _groups(typed: Mapping[str, str]) -> list[tuple[str, list[forms.Input], bool]]:
     """The options in groups: the name of each, its fields, and whether something was said in it."""
     fields = {f.name: f for f in forms.inputs(SCHEMA, typed, without=ABOVE)}
     named = {name for _, names in GROUPS for name in names}
     groups = [*GROUPS, ("More", tuple(name for name in fields if name not in named))]
     made = [(title, [fields[name] for name in names if name in fields]) for title, names in groups]
-    return [(title, members, any(f.value for f in members)) for title, members in made if members]
+    # Which column is taken as which is in the table below already.
+    return [(title, members, any(f.value for f in members if f.name != "columns")) for title, members in made if members]
 
 
 @room.post("/uploads/<upload_id>/start", needs=Need.OWN)
