@@ -84,7 +84,7 @@ class Service:
 
         return wait_until(answer, timeout, every=0.5)[0]
 
-    def ready(self, timeout: float = 180) -> None:
+    def ready(self, timeout: float = 600) -> None:
         """Wait until database, broker and a worker are there."""
         self.ask(self.client.ready, timeout)
 
