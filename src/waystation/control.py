@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 from pydantic import BaseModel
 
-from waystation import states
+from waystation import states, tracing
 from waystation.access import ANYBODY, Caller, Need
 from waystation.acts import Act
 from waystation.csvio.limits import FileLimits
@@ -292,7 +292,8 @@ class Control:
             self._hold_uploads(connection, made)
             data: dict[str, JsonValue] = {name: value for name, value in when.items() if value}
             audit.note_task(connection, actor, Act.SUBMIT, made, data=data)
-            tasks.write_events(connection, [NewEvent(made.id, "submitted", actor, 0, data=data)])
+            tasks.write_events(connection, [NewEvent(made.id, "submitted", actor, 0, data=data | tracing.carried())])
+        tracing.tell(task=str(made.id), kind=made.kind)
         if not data:  # what begins later is rung for when it is time
             self.engine.ring(made.queue)
         return made, True

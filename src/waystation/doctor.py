@@ -18,6 +18,7 @@ from typing import Literal
 import psycopg
 import redis
 
+from waystation import tracing
 from waystation.errors import WaystationError
 from waystation.local import client_url
 from waystation.settings import Settings, env_name
@@ -30,7 +31,7 @@ LOCKS = 256  # max_locks_per_transaction from which a thousand batches can be re
 SKEW = 5.0  # seconds by which two clocks may differ
 ROOM = 2**30  # bytes that should be free on the disk
 LIBRARIES = ("celery", "psycopg", "redis", "flask", "pydantic", "obstore")
-EXTRAS = {"arrow": "pyarrow"}  # each with the package that tells whether it is installed
+EXTRAS = {"arrow": "pyarrow", "otel": "opentelemetry-sdk"}  # each with the package that tells whether it is installed
 
 Level = Literal["well", "doubtful", "wrong"]
 
@@ -59,8 +60,11 @@ def _program(environ: Mapping[str, str]) -> Iterator[Finding]:
     found = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
     ours = f"Waystation {_version('waystation')} on Python {platform.python_version()}"
     yield Finding("program", "well", f"{ours}, with {found}.")
-    extras = ", ".join(f"{extra} ({_version(package)})" for extra, package in EXTRAS.items())
+    extras = ", ".join(f"{extra} ({package} {_version(package)})" for extra, package in EXTRAS.items())
     yield Finding("extras", "well", f"{extras}.")
+    if tracing.wanted(environ) and not tracing.installed():
+        said = "OTEL_EXPORTER_OTLP_ENDPOINT is set, but no traces are sent: the extra otel is not installed."
+        yield Finding("extras", "doubtful", said, "pip install 'waystation[otel]', or an image with WITH=otel.")
     known = {env_name(field) for field in Settings.model_fields}
     others = {"WAYSTATION_PROFILE"}
     for name in sorted(environ):

@@ -13,7 +13,7 @@ import psycopg
 import structlog
 from pydantic import BaseModel
 
-from waystation import states
+from waystation import states, tracing
 from waystation.csvio.limits import FileLimits
 from waystation.csvio.packing import Limits
 from waystation.errors import BaseChanged, KindFailed, LeaseLost, StepTooLong, StorageUnavailable, WaystationError, crash_loop
@@ -78,10 +78,22 @@ def hear(shop: Shop, queue: str, message: str = "") -> bool:
         claimed = NewEvent(task.id, Event.CLAIM, shop.worker, task.attempt, data={"state": task.state})
         tasks.write_events(connection, [claimed])
         connection.commit()
-        with structlog.contextvars.bound_contextvars(task=str(task.id), attempt=task.attempt, kind=task.kind):
+        with (
+            structlog.contextvars.bound_contextvars(task=str(task.id), attempt=task.attempt, kind=task.kind),
+            tracing.attempt(str(task.id), task.attempt, task.kind, lambda: _submission(connection, task)),
+        ):
             Attempt(shop, connection, task).run()
     _ring_if_waiting(shop, queue)
     return True
+
+
+def _submission(connection: Connection, task: Task) -> dict[str, str]:
+    """What was traced when the task was submitted: it is kept with the first line of its timeline."""
+    first = tasks.events(connection, task.id, limit=1)
+    connection.commit()
+    return {
+        name: str(value) for name, value in (first[0].data if first else {}).items() if name in ("traceparent", "tracestate")
+    }
 
 
 def _ring_if_waiting(shop: Shop, queue: str) -> None:
@@ -146,6 +158,7 @@ class Attempt:
                     self._take_back()
             except LeaseLost:
                 log.warning("lease lost")
+                tracing.failed("lease lost")
                 if not self.connection.broken:
                     self.connection.rollback()  # or its step would be committed as the connection is closed
             except psycopg.Error as error:
@@ -429,6 +442,8 @@ class Attempt:
         self.ctx.effects.kept(kept)
         if move is None:
             self.lease.renewed(asked, length)
+        else:
+            tracing.tell(event=str(move.event))
         if look:
             self.looked = time.monotonic()
             self._notice(advanced)
@@ -564,6 +579,7 @@ class Attempt:
             problem = KindFailed(f"{type(error).__name__}: {error}").problem()
             problem["traceback"] = "".join(traceback.format_exception(error)[-8:])[-4000:]
         self.held.error = tasks.storable(self.ctx.mask(problem))
+        tracing.failed(problem["code"])
         self._write(Event.FAIL)
 
     def _read_again(self) -> None:

@@ -41,7 +41,7 @@ def main() -> int:
         run([str(ROOT / "deploy" / "secrets.sh"), str(secrets)])
     newest = run([str(TOOLS / "python"), "-c", "import kubernetes_validate as k; print(k.latest_version())"]).strip()
     made = {overlay.name: rendered(overlay) for overlay in (OVERLAYS / "demo", OVERLAYS / "production")}
-    made |= {component: with_component(component) for component in ("keda", "prometheus")}
+    made |= {component: with_component(component) for component in ("keda", "outward", "prometheus")}
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         rules = ["checkov", "--config-file", "deploy/checkov.yaml", "--framework"]

@@ -42,6 +42,14 @@ def test_what_is_well_is_said_of_every_part(settings: Settings) -> None:
     assert {finding.level for finding in found.values()} == {"well"}, found
 
 
+def test_traces_that_are_wanted_where_the_extra_is_missing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    assert [f for f in examine(settings, environ) if f.about == "extras" and f.level != "well"] == []
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
+    [finding] = [f for f in examine(settings, environ) if f.about == "extras" and f.level != "well"]
+    assert (finding.level, "waystation[otel]" in finding.remedy) == ("doubtful", True)
+
+
 def test_a_database_that_is_not_there(settings: Settings) -> None:
     assert only(settings, "database", database_url="postgresql://me@127.0.0.1:9/x").startswith(
         "No database answers at 127.0.0.1: "

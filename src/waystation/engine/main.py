@@ -14,9 +14,9 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
 
-from waystation import logs
+from waystation import logs, tracing
 from waystation.engine.celery_app import TASK, broker_queue, make_app
 from waystation.engine.doorbell import Doorbell
 from waystation.engine.drain import Draining
@@ -68,6 +68,7 @@ def build(settings: Settings) -> tuple[Celery, list[str]]:
     def set_up(**_: object) -> None:
         # A child leaves Ctrl-C to the supervisor. What fails here would be swallowed by Celery; the first ring tells it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        tracing.begin("worker")
         shop()
         gc.freeze()  # what is loaded by now stays: looking through all of it again and again takes time from the tasks
 
@@ -76,6 +77,7 @@ def build(settings: Settings) -> tuple[Celery, list[str]]:
             listening(settings.pulse).touch()
 
     worker_process_init.connect(set_up, weak=False)
+    worker_process_shutdown.connect(lambda **_: tracing.end(), weak=False)
     worker_ready.connect(listens, weak=False)
     return app, sorted({DEFAULT_QUEUE, *(kind.queue for kind in registry)})
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from waystation.web import current, guards, packing, page, problems
+from waystation.web import current, guards, packing, page, problems, spans
 from waystation.web.api import (
     asking,
     audit,
@@ -70,6 +70,7 @@ def create_app(house: House | Callable[[], House]) -> Flask:
     guards.install(app, needs_of(app))
     packing.install(app)
     app.after_request(_headers)
+    spans.install(app)
     return app
 
 

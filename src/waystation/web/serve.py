@@ -15,6 +15,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
+from waystation import tracing
 from waystation.errors import Unavailable, WaystationError
 from waystation.settings import Settings
 from waystation.web import guards
@@ -139,6 +140,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         app = getattr(worker, "wsgi", None)
         if isinstance(app, Flask):
             doorstep_of(app).close()
+        tracing.end()
 
 
 def serve(settings: Settings, on_ready: OnReady = lambda host, port: None) -> None:
