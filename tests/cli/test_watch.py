@@ -56,6 +56,20 @@ def test_a_board_that_is_drawn_in_place(up: Up, ann: Client, people: Path) -> No
     assert final[-1] == "2 stopped · 1 succeeded"
 
 
+def test_a_narrow_terminal_shows_the_status_and_the_share_whole(up: Up, ann: Client) -> None:
+    running = ann.submit("generate", LONG)
+    paused = ann.submit("generate", LONG).pause().wait(timeout=60)
+    with terminal("watch", paused.id, running.id, columns=40, WAYSTATION_URL=up.url) as screen:
+        wait_until(lambda: re.search(rf"^running {running.id[:8]} .* \d+ % .* left", screen.text(), re.MULTILINE), 30)
+        assert screen.lines()[1].startswith(f"paused  {paused.id[:8]}")
+        assert all(len(line) <= 40 for line in screen.lines())
+        screen.resize(80, 24)
+        screen.process.send_signal(signal.SIGWINCH)
+        wait_until(lambda: re.search(rf"^running {running.id[:8]} generate .* left", screen.text(), re.MULTILINE), 30)
+        ended(running, paused)
+        assert screen.end() == 0
+
+
 @pytest.mark.long
 def test_more_tasks_than_lines(up: Up, ann: Client) -> None:
     tasks = [ann.submit("generate", LONG).pause() for _ in range(12)]

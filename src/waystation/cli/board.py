@@ -7,7 +7,6 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,9 @@ from waystation.client import Task
 
 REFRESH = 4  # times a second
 WIDE = 150  # columns of a terminal from which on whole ids are shown, to be copied
+ROOMY = 100  # columns from which on there is room for totals and rates
+BAR = 8  # columns of the shortest bar
+LEAST = 6  # columns below which a name says nothing
 ROOM = 2  # lines that are left free below: the sum, and the cursor
 # What stands on top: what moves, then what waits for somebody, then what waits for a worker, then what has ended.
 _RANK = {"running": 0, "reverting": 0, "paused": 1, "queued": 2}
@@ -45,15 +47,7 @@ class Board:
         width, height = self._console.size
         ranked = sorted(self._tasks.values(), key=lambda t: _RANK.get(str(t["state"]), 3))
         shown = ranked[: max(1, height - ROOM)]
-        grid = Table.grid(padding=(0, 1))
-        for column in ("status", "task", "what"):
-            grid.add_column(column, no_wrap=True, overflow="ellipsis")
-        grid.add_column("bar", width=max(8, min(40, width // 6)))
-        grid.add_column("amount", no_wrap=True, overflow="ellipsis")
-        grid.add_column("pace", no_wrap=True, overflow="ellipsis", style="dim")
-        for task in shown:
-            grid.add_row(*_cells(task, whole=width >= WIDE))
-        return Group(grid, *([_sum(ranked, len(shown))] if len(ranked) > 1 else []))
+        return Group(_grid(shown, width), *([_sum(ranked, len(shown))] if len(ranked) > 1 else []))
 
     def __enter__(self) -> Board:
         self._live.start()
@@ -63,24 +57,44 @@ class Board:
         self._live.stop()
 
 
-def _cells(task: Task, *, whole: bool) -> tuple[str | ProgressBar, ...]:
+def _grid(tasks: list[Task], width: int) -> Table:
+    """A line for each. What a status, an id or a share is stays whole: where room is short, names are cut and bars left out."""
+    rows = [_texts(task, width) for task in tasks]
+    status, name, what, amount, pace = (max((row[at].cell_len for row in rows), default=0) for at in range(5))
+    room = width - status - name - amount - pace - 5  # a blank behind each
+    bar = max(BAR, min(40, width // 6))
+    bar = bar if room >= min(what, LEAST) + bar else 0
+    widths = [status, name, max(0, min(what, room - bar)), *([bar] if bar else []), amount, pace]
+    grid = Table.grid(padding=(0, 1))
+    for column in widths:
+        grid.add_column(width=column, no_wrap=True, overflow="ellipsis")
+    for task, row in zip(tasks, rows, strict=True):
+        grid.add_row(*row[:3], *([_bar(task)] if bar else []), *row[3:])
+    return grid
+
+
+def _texts(task: Task, width: int) -> tuple[Text, Text, Text, Text, Text]:
+    """Its status, id and name, how far it is and how long it will take, as short as the terminal asks for."""
+    of = f" {task['dataset']}" if task["dataset"] else ""
+    roomy = width >= ROOMY
+    return (
+        Text.from_markup(look.status(task.status)),
+        Text(task.id if width >= WIDE else task.id[:8], style="dim"),
+        Text(f"{task.kind}{of}"),
+        Text(look.amount(task.progress) if roomy else look.share(task.progress)),
+        Text.from_markup(look.pace(task) if roomy else look.left(task), style="dim"),
+    )
+
+
+def _bar(task: Task) -> ProgressBar:
     progress = task.progress
     total = progress["total"]
     moving = task["state"] in ("running", "reverting")
     if total is None and task.complete:
         total = progress["done"] or 1
-    bar = ProgressBar(total=total, completed=progress["done"], pulse=total is None and moving)
     if total is None and not moving:
-        bar = ProgressBar(total=1, completed=0)
-    of = f" {escape(str(task['dataset']))}" if task["dataset"] else ""
-    return (
-        look.status(task.status),
-        f"[dim]{task.id if whole else task.id[:8]}[/]",
-        f"{escape(task.kind)}{of}",
-        bar,
-        look.amount(progress),
-        look.pace(task),
-    )
+        return ProgressBar(total=1, completed=0)
+    return ProgressBar(total=total, completed=progress["done"], pulse=total is None and moving)
 
 
 def _sum(tasks: list[Task], shown: int) -> Text:

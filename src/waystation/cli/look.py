@@ -89,6 +89,14 @@ def pace(task: Task) -> str:
     return f"{units(progress['rate'], progress['unit'])}/s{left}"
 
 
+def left(task: Task) -> str:
+    """How long it will take, alone; of one that has ended, how long it took."""
+    eta = task.progress["eta"]
+    if task.complete or task["state"] not in ("running", "reverting") or eta is None:
+        return duration(task) if task.complete else ""
+    return f"{span(eta)} left"
+
+
 def line(task: Task) -> str:
     """One task on one line, without colours."""
     of = f" {task['dataset']}" if task["dataset"] else ""
