@@ -157,7 +157,11 @@ class Settings(BaseModel):
                 try:
                     values[field] = Path(environ[f"{name}_FILE"]).read_text().strip()
                 except OSError as error:
-                    raise WrongSetting(f"{name}_FILE can't be read: {error}.") from error
+                    file = environ[f"{name}_FILE"]
+                    raise WrongSetting(
+                        f"{name}_FILE can't be read: {file}: {error.strerror}.",
+                        remedy="Name a file that is there, and that whoever runs this may read.",
+                    ) from error
             elif environ.get(name):
                 values[field] = environ[name]
         values.update({k: v for k, v in given.items() if v is not None})

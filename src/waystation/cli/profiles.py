@@ -56,5 +56,7 @@ def profile(name: str) -> Profile:
         try:
             token = secret.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise WrongSetting(f"The token of the profile {name!r} can't be read: {error}.", remedy=remedy) from error
+            raise WrongSetting(
+                f"The token of the profile {name!r} can't be read: {secret}: {error.strerror}.", remedy=remedy
+            ) from error
     return Profile(found.get("url"), found.get("actor"), token)
