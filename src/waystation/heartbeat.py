@@ -53,6 +53,7 @@ class Heartbeat:
         self._on_overdue = on_overdue
         self._over = threading.Event()
         self._wake = threading.Event()
+        self._log = log.bind(task=str(task), attempt=attempt)
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{task}", daemon=True)
         self.leaving = False
         self.step_timeout: float | None = None
@@ -105,7 +106,7 @@ class Heartbeat:
                     if alive:
                         self._lease.renewed(before, length)
                 except psycopg.Error as error:
-                    log.warning("heartbeat failed", error=str(error))
+                    self._log.warning("heartbeat failed", error=str(error))
                     if connection is not None:
                         connection.close()
                     connection = None
@@ -125,5 +126,5 @@ class Heartbeat:
     def _end_process(self, why: str) -> None:
         """Unless the attempt goes quiet by itself within a moment."""
         if not self._over.wait(GRACE) and not self.leaving:
-            log.error(f"{why}: ending the process")
+            self._log.error(f"{why}: ending the process")
             self._on_lost()
