@@ -38,6 +38,12 @@ LONGEST = ("crash", "walkthrough", "promises", "s3", "cli", "web", "imports", "a
 StartWorker = Callable[..., "subprocess.Popen[bytes]"]
 
 
+def pytest_configure() -> None:
+    """What is started in the background by a shell ignores Ctrl-C, and so would all that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folders whose files take longest come first; within a folder the order stays."""
     place = {folder: n for n, folder in enumerate(LONGEST)}
