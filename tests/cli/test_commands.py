@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import urllib.request
 from pathlib import Path
 from uuid import uuid4
 
@@ -141,6 +142,11 @@ def test_a_generated_file_is_fetched(up: Up, tmp_path: Path) -> None:
     with out.open(newline="") as file:
         assert len(list(csv.reader(file))) == 1235
     assert out.read_text() == up("generate", "--rows", "1234", "--seed", "5", "--out", "-").stdout
+    made = up("link", task["task_id"], "--for", "90s")
+    with urllib.request.urlopen(made.stdout.strip(), timeout=30) as answer:
+        assert answer.read() == out.read_bytes()
+    assert "whoever has it" in made.stderr
+    assert up("link", task["task_id"], "--for", "31d").returncode == 2
 
 
 @pytest.mark.parametrize(

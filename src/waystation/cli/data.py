@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from waystation.cli import completing, look
+from waystation.cli.durations import DURATION
 from waystation.cli.importing import asked, import_options
 from waystation.cli.people import write_people
 from waystation.cli.session import Session, local, remote, shared_options, state_folder
@@ -221,6 +222,26 @@ def rejects(session: Session, task_id: str, out: str) -> None:
         file.flush()
 
 
+@click.command()
+@click.argument("task_id", shell_complete=completing.tasks_for())
+@click.option("--rejects", is_flag=True, help="To the rejected rows, not to the result.")
+@click.option(
+    "--for", "lasting", type=DURATION, default="1h", show_default=True, help="How long it opens the file; 30d at most."
+)
+@remote
+def link(session: Session, task_id: str, rejects: bool, lasting: float) -> None:
+    """Make an address that opens a task's file for whoever has it, without a token.
+
+    It opens nothing else, and ends at its time or with the token that it was made with. The audit tells of it.
+    """
+    made = session.client.link(task_id, to="rejects" if rejects else "result", seconds=lasting)
+    if session.as_json:
+        session.json(made)
+        return
+    click.echo(made["url"])
+    session.say(f"Until {look.when(made['expires_at'])}, whoever has it has the file.")
+
+
 def _follow(session: Session, task: Task, wait: bool) -> None:
     if not wait:
         if session.as_json:
@@ -357,4 +378,4 @@ def _show_limits(session: Session, found: list[dict[str, Any]]) -> None:
     session.console.print(look.table(("WHAT", "LIMIT", "SET BY", "REASON"), rows))
 
 
-COMMANDS: list[click.Command] = [generate, upload, download, submit, result, rejects, datasets, kinds, limit, limits]
+COMMANDS: list[click.Command] = [generate, upload, download, submit, result, rejects, link, datasets, kinds, limit, limits]

@@ -34,6 +34,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "result": (("result TASK_ID --out people.csv", "the file that a task made"),),
     "rejects": (("rejects TASK_ID --out mend.csv", "mend it, and upload it again"),),
+    "link": (
+        ("link TASK_ID --for 7d", "to the result, for somebody who has no token"),
+        ("link TASK_ID --rejects", "to the rows that did not fit, for an hour"),
+    ),
     "datasets": (("datasets --json", "for programs"),),
     "kinds": (("kinds", "what can be submitted"),),
     "limit": (

@@ -11,7 +11,17 @@ is. A client holds no connection and may be shared between threads.
 from __future__ import annotations
 
 from waystation.client.api import Client, ExportOptions, ImportOptions
-from waystation.client.shapes import ConsequenceJson, EventJson, Filter, ProgressJson, RejectJson, Saved, TaskJson, UploadJson
+from waystation.client.shapes import (
+    ConsequenceJson,
+    EventJson,
+    Filter,
+    LinkJson,
+    ProgressJson,
+    RejectJson,
+    Saved,
+    TaskJson,
+    UploadJson,
+)
 from waystation.client.task import Task
 from waystation.wire import error_of
 
@@ -22,6 +32,7 @@ __all__ = [
     "ExportOptions",
     "Filter",
     "ImportOptions",
+    "LinkJson",
     "ProgressJson",
     "RejectJson",
     "Saved",

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from waystation.client.bars import Progress, Told, telling
 from waystation.client.sending import PATIENCE, Memory, Sender
-from waystation.client.shapes import ConsequenceJson, EventJson, Filter, RejectJson, Saved, TaskJson
+from waystation.client.shapes import ConsequenceJson, EventJson, Filter, LinkJson, RejectJson, Saved, TaskJson
 from waystation.client.task import Task
 from waystation.errors import ServerNotReachable, WaystationError
 from waystation.model import JsonValue, Verb
@@ -357,6 +357,11 @@ class Client:
     def metrics(self) -> str:
         """The page of metrics, in Prometheus' text format."""
         return b"".join(self._wire.stream("/metrics")).decode()
+
+    def link(self, task_id: str, *, to: str = "result", seconds: float = 3600) -> LinkJson:
+        """An address that opens a task's `result` or `rejects` for whoever has it, until it ends. Raises NoResult."""
+        made = self._wire.json("POST", f"/tasks/{quote(task_id)}/link", {"to": to, "seconds": seconds})
+        return {"url": f"{self.url}{made['url']}", "expires_at": made["expires_at"]}
 
     def forget(self, task_id: str, *, reason: str | None = None) -> Task:
         """Remove what a task that has ended keeps of people: upload, result, rejects, file name. Raises TaskUnfinished."""

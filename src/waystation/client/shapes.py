@@ -96,6 +96,13 @@ class RejectJson(TypedDict):
     fields: list[str]
 
 
+class LinkJson(TypedDict):
+    """An address that opens a task's file for whoever has it, and when that ends."""
+
+    url: str
+    expires_at: str
+
+
 class UploadJson(TypedDict):
     """A file that was sent to /uploads, or of which `offset` of `size` bytes are there."""
 
