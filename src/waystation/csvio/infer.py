@@ -23,6 +23,7 @@ from waystation.csvio.words import quoted
 
 TOLERANCE = 0.05  # share of sampled values that a type may leave to the rejects
 SAMPLE_RECORDS = 50
+SAMPLE_LINES = 500  # beyond which a sample is cut off: where the first records are long, the others may be very short
 _LEAST, _MOST = 8 * 1024, 1024 * 1024  # bytes of a sample
 _FIRST = 128 * 1024  # bytes of the first one, if a record ends in them: nothing goes on until all samples are read
 _ALIGNED = 0.9  # share of a sample's records that must have the header's number of fields
@@ -220,8 +221,17 @@ def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragg
     for place in range(1, samples):
         at = begin + (size - begin - step) * place // max(1, samples - 1)
         source.seek(max(begin, at))
-        others += aligned(source.read(step), dialect, width, ragged)
+        others += aligned(_few_lines(source.read(step)), dialect, width, ragged)
     return right, others
+
+
+def _few_lines(data: bytes) -> bytes:
+    """As much of a sample as has SAMPLE_LINES lines."""
+    for end in (b"\n", b"\r"):
+        lines = data.split(end, SAMPLE_LINES)
+        if len(lines) > SAMPLE_LINES:
+            data = data[: len(data) - len(lines[-1])]
+    return data
 
 
 def _fitting(records: Sequence[list[str]], width: int, ragged: Ragged) -> Sequence[list[str]]:

@@ -41,6 +41,7 @@ _SIGNS = (
 _markup = re.compile(rb"\s*<(?:!--|\?xml|(?:!doctype|html|head|body|svg|script|table)\b)", re.IGNORECASE).match
 _json = re.compile(rb"\s*(?:\{\s*(?:[\"}]|\Z)|\[\s*(?:[\[{\"\]]|-?[0-9.]+\s*[,\]]|\Z))").match
 _control = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_blank_lines = re.compile(rb"[\r\n]{3,}")
 _separator_line = re.compile(rb"sep=(.)\r?\n", re.IGNORECASE).match  # Excel's own way to name the delimiter
 
 
@@ -98,6 +99,9 @@ def sniff(
     dialect = replace(dialect, delimiter=delimiter or _find_delimiter(body, dialect, eof))
     first = next((record for record in scan(body, dialect, eof=eof) if record.fields), None)
     if first is None:
+        begun = next((record for record in scan(body, dialect, eof=True) if record.fields), None)
+        if begun is not None and len(begun.fields) > MAX_COLUMNS:
+            raise _too_many_columns(f"more than {len(begun.fields) - 1:,}")
         raise NotCsv(
             f"No header ends within the first {HEAD_BYTES:,} bytes.",
             remedy="Most likely a quote is opened in the header and never closed, or the file has no lines.",
@@ -111,7 +115,7 @@ def sniff(
         words = tuple(header) if header else tuple(f"column_{n}" for n in range(1, len(first.fields) + 1))
         rest, offset = body, skipped
     if len(words) > MAX_COLUMNS:
-        raise TooManyColumns(f"The header has {len(words):,} columns; a dataset holds {MAX_COLUMNS:,} at most.")
+        raise _too_many_columns(f"{len(words):,}")
     named, trailing = _named(words, rest, dialect, eof)
     if header is not True and len(first.fields) != named and not trailing:
         raise InvalidParams(f"`header` names {len(words)} columns, and the first record has {len(first.fields)} fields.")
@@ -124,6 +128,10 @@ def sniff(
     turn = iter(kept)
     names = tuple(word.strip() if at in dropped else next(turn) for at, word in enumerate(words))
     return Sniffed(dialect, words, names, renamed, dropped, offset, line, trailing)
+
+
+def _too_many_columns(count: str) -> TooManyColumns:
+    return TooManyColumns(f"The header has {count} columns; a dataset holds {MAX_COLUMNS:,} at most.")
 
 
 def _check_signs(**signs: str | None) -> None:
@@ -143,7 +151,8 @@ def _named(words: Sequence[str], rest: bytes, dialect: Dialect, eof: bool) -> tu
 
     Blank words at the end stand for columns only if some value does too; they come of delimiters at the end of each line.
     """
-    records = [r.fields for r in islice((r for r in scan(rest, dialect, eof=eof) if r.fields), _LOOK)]
+    few = _blank_lines.sub(b"\n", rest)  # thousands of them would each be looked at
+    records = [r.fields for r in islice((r for r in scan(few, dialect, eof=eof) if r.fields), _LOOK)]
     named = len(words)
     while named > 1 and not words[named - 1].strip():
         named -= 1
@@ -176,6 +185,7 @@ def _find_delimiter(body: bytes, dialect: Dialect, eof: bool) -> str:
     None that does: a comma, for a file of a single column.
     """
     best, found = (-1.0, 0), ","
+    body = _blank_lines.sub(b"\n", body)
     for delimiter in DELIMITERS:
         scanned = scan(body, replace(dialect, delimiter=delimiter), eof=eof)
         counts = [len(record.fields) for record in islice((r for r in scanned if r.fields), _LOOK)]

@@ -10,7 +10,7 @@ import pytest
 
 from waystation.csvio.dialect import Dialect
 from waystation.csvio.formats import ValueFormat
-from waystation.csvio.infer import Inferred, aligned, infer
+from waystation.csvio.infer import SAMPLE_LINES, Inferred, aligned, infer
 from waystation.csvio.sniff import sniff
 
 
@@ -157,3 +157,12 @@ def test_a_sample_from_anywhere_gives_records_of_the_file() -> None:
     assert sum(bool(found) for found in tried) > len(tried) // 2
     for found in tried:
         assert set(map(tuple, found)) <= whole
+
+
+def test_a_long_record_at_the_beginning_does_not_make_the_samples_of_short_ones_long() -> None:
+    data = b"a,b\n1," + b"2" * 200_000 + b"\n" + b"4,5\n" * 2_000_000
+    source = io.BytesIO(data)
+    columns = infer(source, sniff(source))
+    assert columns[0].type == "bigint"
+    counted = int(columns[0].why.split()[1].replace(",", ""))
+    assert counted <= 50 * SAMPLE_LINES, columns[0].why

@@ -166,6 +166,7 @@ REFUSED: dict[str, tuple[bytes, type[WaystationError], str]] = {
     "open quote in a long file": (b'a,"b\n' + b"1,2\n" * HEAD_BYTES, NotCsv, "No header ends"),
     "blank names": (b" , ,\n1,2,3\n", NotCsv, "blank"),
     "reject columns alone": (b"_line,_error\n1,2\n", NotCsv, "rejects"),
+    "a million columns": (b",".join([b"c"] * 1_000_000) + b"\n1\n", TooManyColumns, "more than 131,"),
     "too many columns": (b",".join(b"c" for _ in range(2000)) + b"\n1\n", TooManyColumns, "2,000 columns"),
 }
 
