@@ -136,6 +136,9 @@ class Settings(BaseModel):
         gt=0,
         description="Seconds that a request may take to arrive, and that an upload may stand still; then it is given up.",
     )
+    upload_rate: float = Field(
+        4096.0, gt=0, description="Bytes a second that an upload must bring; slower ones are given up after some minutes."
+    )
     max_unpacked: int = Field(500 * 2**30, ge=1, description="Bytes that an uploaded archive may unpack to.")
     max_unpack_ratio: float = Field(200, gt=1, description="Times its size that an archive may unpack to, beyond 64 MiB.")
     webhook_networks: Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_networks)] = Field(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from flask import Request
 
 COOKIE = "__Host-waystation"  # the prefix lets browsers take it for this host alone, and over TLS (or from this machine) only
+_NO_HOST = re.compile(r"[^\w.:\[\]-]").search
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
@@ -34,6 +36,8 @@ def is_loopback(name: str) -> bool:
 
 def host_of(request: Request) -> str:
     """The name that the request calls this server by, without its port."""
+    if _NO_HOST(request.host):  # no browser sends these; whoever does wants it to be read as another name
+        return ""
     try:
         return (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
     except ValueError:

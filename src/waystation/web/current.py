@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from socket import socket
 from typing import cast
 from urllib.parse import unquote
 
@@ -13,6 +12,7 @@ from flask import Flask, current_app, g, request
 from waystation.access import ANYBODY, Caller
 from waystation.control import Control
 from waystation.errors import InvalidRequest
+from waystation.web.arrivals import Arrivals
 from waystation.web.crowds import Crowds
 from waystation.web.hub import Hub
 from waystation.web.metrics import Watch
@@ -33,7 +33,7 @@ class Doorstep:
         self.hub = Hub(lambda since: self.house.control.changes(since))
         self.crowds = Crowds()
         self.watch = Watch()
-        self.unhurried: Callable[[socket], None] = lambda line: None  # a request that may take its time to arrive
+        self.arrivals: Arrivals | None = None  # where the server watches how fast requests come
         self.leaving = False  # asked to end, and serving on for a moment; a plain flag, since a signal handler sets it
 
     @property
@@ -96,10 +96,22 @@ def crowds() -> Crowds:
     return doorstep_of(current_app).crowds
 
 
-def unhurried() -> None:
-    """The body of the current request may take as long as it likes to arrive, if it does not stand still."""
-    if (line := request.environ.get("gunicorn.socket")) is not None:
-        doorstep_of(current_app).unhurried(line)
+def expect(size: int) -> None:
+    """So many bytes of the current request's body are read next; it may take longer than others, but has to keep to a rate."""
+    if (arrivals := doorstep_of(current_app).arrivals) is not None:
+        arrivals.expect(request.environ["gunicorn.socket"], size)
+
+
+def arrived() -> None:
+    """The body of the current request is here."""
+    if (arrivals := doorstep_of(current_app).arrivals) is not None:
+        arrivals.end(request.environ["gunicorn.socket"])
+
+
+def overdue() -> bool:
+    """Whether the body of the current request was cut off because it came too slowly."""
+    arrivals = doorstep_of(current_app).arrivals
+    return arrivals is not None and arrivals.overdue(request.environ["gunicorn.socket"])
 
 
 def leaving() -> bool:

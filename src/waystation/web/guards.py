@@ -140,7 +140,7 @@ def _known_host() -> None:
     """A name of elsewhere that was made to point here is how a foreign page reaches a server that asks for no token. A number
     can't be made so, nor a name without a dot. Raises UnknownHost."""
     name = host_of(request)
-    if is_address(name) or "." not in name or name.endswith(".localhost") or name in current.house().settings.hosts:
+    if is_address(name) or (name and "." not in name) or name.endswith(".localhost") or name in current.house().settings.hosts:
         return
     raise UnknownHost(f"This server is not known to be called {name[:100]!r}.")
 

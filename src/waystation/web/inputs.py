@@ -24,6 +24,7 @@ from waystation.web.links import LONGEST
 from waystation.wording import problem
 
 MAX_JSON = 4 * 2**20  # bytes of a JSON or form body; files have a limit of their own
+DEEPEST = 100  # lists and objects within each other
 
 
 def json_object(value: object) -> object:
@@ -31,9 +32,29 @@ def json_object(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        return _json(value)
+    except ValueError as error:
         raise ValueError(f"is not valid JSON: {error}") from error
+
+
+def _json(text: str | bytes) -> object:
+    """The value of a JSON text. Raises ValueError, also for what is deeper than those who work with it can go."""
+    try:
+        level = [value := json.loads(text, parse_constant=_no_number)]
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+        ]
+        if not level:
+            return value
+    raise ValueError(_TOO_DEEP)
+
+
+_TOO_DEEP = f"more than {DEEPEST} lists and objects are within each other"
 
 
 def _known_status(value: str | None) -> str | None:
@@ -350,10 +371,11 @@ def body_values() -> dict[str, Any]:
     if not raw.strip():
         return {}
     try:
-        value = json.loads(raw, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "its text"
-        raise MalformedBody(f"The body is not valid JSON: see {where}.") from error
+        value = _json(raw)
+    except json.JSONDecodeError as error:
+        raise MalformedBody(f"The body is not valid JSON: see line {error.lineno}, column {error.colno}.") from error
+    except ValueError as error:  # its bytes are no text, or a number in it has too many digits
+        raise MalformedBody(f"The body can't be read: {error}.") from error
     if not isinstance(value, dict):
         raise MalformedBody(f"The body is a JSON {type(value).__name__}; an object is needed.")
     return value

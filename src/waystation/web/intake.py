@@ -8,12 +8,13 @@ from itertools import chain
 from typing import Any
 
 from flask import Request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from waystation.control import Control, UploadWriter
-from waystation.errors import InvalidRequest, MalformedBody, NoFile, TooLarge, TooSlow
+from waystation.errors import InvalidRequest, MalformedBody, NoFile, TooLarge, TooSlow, WaystationError
 from waystation.web import current
 from waystation.web.inputs import MAX_JSON, check
 from waystation.web.policies import MultipartUpload, Policies, RawUpload
@@ -91,20 +92,24 @@ def blocks_of(request: Request, size: int = BLOCK) -> Iterator[bytes]:
     """The body as it comes in, in blocks of `size` bytes. Raises MalformedBody when it breaks off: a
     server hands on what came before as if that were all, and half a file must not pass for a whole one."""
     came = 0
-    current.unhurried()
+    current.expect(size)
     try:
         while block := request.stream.read(size):
             came += len(block)
             yield block
+            current.expect(size)
+        current.arrived()
     except (BlockingIOError, TimeoutError) as error:
         raise TooSlow(f"After {came} bytes nothing came for too long.") from error
-    except (OSError, ClientDisconnected) as error:
+    except (OSError, ClientDisconnected, ParseException) as error:  # the last of these: its chunks are not what they say
         raise _broken(came) from error
     if request.content_length is not None and came != request.content_length:
         raise _broken(came)
 
 
-def _broken(came: int) -> MalformedBody:
+def _broken(came: int) -> WaystationError:
+    if current.overdue():
+        return TooSlow(f"After {came} bytes they came too slowly (WAYSTATION_UPLOAD_RATE).")
     return MalformedBody(f"The upload broke off after {came} bytes.", remedy="Send it again.")
 
 

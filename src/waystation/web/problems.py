@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask.globals import request_ctx
+from gunicorn.http.errors import NoMoreData, ParseException
 from psycopg import OperationalError
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -68,6 +69,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(errors.WaystationError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(BlockingIOError, _stands_still)
+    for broken in (ParseException, NoMoreData):
+        app.register_error_handler(broken, _body_breaks)
     for error in (OperationalError, PoolTimeout, PoolClosed, TooManyRequests):
         app.register_error_handler(error, _no_database)
     app.register_error_handler(Exception, _unexpected)
@@ -122,6 +125,13 @@ def _stands_still(error: BlockingIOError) -> Response:
     """A body that is read at once did not go on for as long as the socket waits."""
     log.info("%s %s: its body stands still: %s", request.method, request.path, error)
     return answer(errors.TooSlow())
+
+
+def _body_breaks(error: Exception) -> Response:
+    """Its chunks are not what they say, or end too early. Nobody can tell where the next request would begin."""
+    said = answer(errors.MalformedBody(f"The body breaks off: {error or 'it has no end'}."))
+    said.headers["Connection"] = "close"
+    return said
 
 
 def _unexpected(error: Exception) -> Response:

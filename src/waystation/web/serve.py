@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import FrameType
 from typing import Any
 
@@ -22,9 +24,11 @@ from waystation.web import guards
 from waystation.web.app import create_app
 from waystation.web.arrivals import Arrivals
 from waystation.web.current import doorstep_of
+from waystation.web.porch import LINGER, Porch
 from waystation.wiring import open_house
 
 HALT = 4  # gunicorn's own word for "do not start this again"
+DRAIN = 0.2  # seconds that a thread waits for what it does not want to read
 
 OnReady = Callable[[str, int], None]
 
@@ -38,8 +42,28 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
 
     _leaves_at: float | None = None
 
+    def run(self) -> None:
+        """gunicorn's loop, with a porch before its threads."""
+        self.porch = Porch(self.poller, self.app.arrivals.seconds, super().enqueue_req, self._gone)
+        super().run()
+
+    def _gone(self) -> None:
+        self.nr_conns -= 1
+
+    def enqueue_req(self, conn: Any) -> None:
+        """A connection may have a request: a thread takes it once its head is here."""
+        self.porch.come(conn)
+
+    def finish_request(self, conn: Any, fs: Future[Any]) -> None:
+        """A thread is done with it. gunicorn would wait here, in its loop, for the client of an ended one to close it."""
+        if fs.cancelled() or fs.exception() is not None or not fs.result():
+            self.porch.see_off(conn)
+        else:
+            super().finish_request(conn, fs)
+
     def handle(self, conn: Any) -> Any:
-        """One request of a connection, which has so long to arrive; see `arrivals`."""
+        """One request of a connection, whose head is here and whose body has so long to arrive; see `arrivals`."""
+        conn.data_ready = True
         self.app.arrivals.begin(conn.sock)
         try:
             return super().handle(conn)
@@ -52,7 +76,15 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
             self.app.arrivals.body_follows(conn.sock)
         else:
             self.app.arrivals.end(conn.sock)
-        return super().handle_request(req, conn)
+        try:
+            return super().handle_request(req, conn)
+        except BlockingIOError as error:  # what was sent stands still for too long
+            raise ConnectionResetError(errno.ECONNRESET, "nobody reads the answer") from error
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        """Whether another request may come on it: not where a body was not read that is not all here, which a thread would
+        have to wait for."""
+        return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + DRAIN))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: linger, then take no more and finish what is open."""
@@ -73,6 +105,7 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
         """Called by gunicorn's loop once a second at least: has it lingered long enough?"""
         super().notify()
         self.app.arrivals.expire()
+        self.porch.expire(most=float("inf") if self.alive else LINGER)
         if self._leaves_at is not None and time.monotonic() >= self._leaves_at and self.alive:
             self._leave(0, None)
 
@@ -88,7 +121,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings, on_ready: OnReady) -> None:
         self._settings, self._on_ready = settings, on_ready
-        self.linger, self.arrivals = settings.linger, Arrivals(settings.request_seconds)
+        self.linger, self.arrivals = settings.linger, Arrivals(settings.request_seconds, settings.upload_rate)
         self.notes = mmap.mmap(-1, 2)  # shared with the forked process: 0 = exit code of its failure, 1 = said to be ready
         super().__init__()
 
@@ -119,7 +152,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             house = open_house(self._settings)
             guards.may_listen(house)
             app = create_app(house)
-            doorstep_of(app).unhurried = self.arrivals.end
+            doorstep_of(app).arrivals = self.arrivals
             return app
         except WaystationError as error:
             print(f"waystation: {error.detail} {error.hint}", file=sys.stderr, flush=True)
