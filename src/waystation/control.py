@@ -64,6 +64,7 @@ from waystation.model import (
     Worker,
 )
 from waystation.model import Event as TimelineEvent
+from waystation.sdk.filling import check_dataset_name
 from waystation.sdk.kind import Kind, Registry
 from waystation.secret import MASK, parted, whole
 from waystation.settings import Settings
@@ -503,13 +504,16 @@ class Control:
     ) -> Limit | None:
         """Let at most `running` tasks of a kind, a dataset or a queue run at a time, or begin none (`held`) for now.
 
-        With neither, nothing is wanted of it any more. Tasks that run already go on. Raises InvalidRequest, NotAllowed.
+        With neither, nothing is wanted of it any more. Tasks that run already go on.
+        Raises InvalidRequest, InvalidName, NotAllowed.
         """
         self.caller.require(Need.MANAGE)
         if scope not in SCOPES:
             raise InvalidRequest(f"There is no scope {scope!r}; the scopes are {', '.join(SCOPES)}.")
         if scope == "kind":
             self.registry.get(name)
+        if scope == "dataset" and (held or running is not None):  # what was set once can be taken away, whatever its name
+            check_dataset_name(name)
         if running is not None and running < 0:
             raise InvalidRequest("`running` must be 0 or more.")
         with self.database.transaction() as connection:

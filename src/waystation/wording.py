@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_SUBJECT = re.compile("^(Input|String|List|Dictionary) should")
+
 
 def problem(message: str, kind: str, where: str) -> str:
     """The message of a `pydantic` error of this type; `where`: what the fields are of, such as "this request"."""
@@ -10,4 +14,4 @@ def problem(message: str, kind: str, where: str) -> str:
     if kind == "missing":
         return "is missing"
     message = message.removeprefix("Value error, ")  # the library's word for what a validator of ours said
-    return f"must be{message.removeprefix('Input should be')}" if message.startswith("Input should be") else message
+    return _SUBJECT.sub("must", message)

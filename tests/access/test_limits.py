@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import io
-import socket
 
 import pytest
 
 from tests.access.test_crowds import with_limits
 from tests.access.test_tokens import code
-from tests.support import at_state, send, wait_until
-from tests.web.serving import Served
+from tests.support import at_state, send
 from waystation.errors import TooManyColumns, TooManyUploads
 from waystation.model import State
-from waystation.settings import Settings
 from waystation.web.app import create_app
 from waystation.web.crowds import Crowds
 from waystation.wiring import House
@@ -53,25 +50,3 @@ def test_uploads_at_a_time(house: House) -> None:
     app = create_app(with_limits(house, uploads_at_once=0))
     sent = app.test_client().post("/tasks/upload", data={"file": (io.BytesIO(b"a\n1\n"), "a.csv")})
     assert code(sent) == (503, "too-many-uploads")
-
-
-def test_who_sends_slowly_keeps_no_thread(settings: Settings, house: House) -> None:
-    """More half-sent requests than there are threads: all are given up, and others are answered."""
-    served = Served(settings.model_copy(update={"port": 0, "threads": 4, "sse_clients": 0, "request_seconds": 1.0}))
-    lines: list[socket.socket] = []
-    try:
-        for head in (b"GET /healthz HTT", b"GET /healthz HTTP/1.1\r\nX: ", b"POST /tasks/ HTTP/1.1\r\nHost: localhost\r\n") * 3:
-            lines.append(socket.create_connection(("127.0.0.1", served.port), timeout=30))
-            lines[-1].sendall(head)
-        body = socket.create_connection(("127.0.0.1", served.port), timeout=30)
-        lines.append(body)
-        body.sendall(
-            b"POST /tasks/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 99\r\n\r\na\n"
-        )
-        wait_until(lambda: served.ask("GET", "/healthz")[0] == 200, timeout=30)
-        assert b" 408 " in body.recv(100)
-        assert all(line.recv(100) == b"" for line in lines[:9])
-    finally:
-        for line in lines:
-            line.close()
-        served.end()

@@ -36,7 +36,7 @@ from waystation.settings import Settings
 from waystation.wiring import House, open_house
 
 ROWS = 30_000  # of an honest import
-GIVEN = {"slots": 4, "log": "error", "port": 0}
+GIVEN = {"slots": 4, "log": "error", "port": 0, "upload_rate": 2**16}  # else one input takes five minutes
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true")
     asked = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="ws-hostile-"))
-    given = {**GIVEN, "max_record": 2**20, "request_seconds": 3.0} if asked.small else GIVEN
+    given = {**GIVEN, "max_record": 2**20, "request_seconds": 3.0, "upload_rate": 2**20} if asked.small else GIVEN
     try:
         with open_house(Settings.from_env({}, home=home, **given)) as house:
             worker = launch_worker(house)

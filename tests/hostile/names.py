@@ -80,7 +80,7 @@ def sql_in_a_header(stage: Stage) -> Iterator[str]:
     says="A name is lower-case letters, digits and _; what is looked for is bound, and finds nothing.",
 )
 def sql_as_a_dataset(stage: Stage) -> Iterator[str]:
-    for name in INJECTIONS:
+    for name in [*INJECTIONS, "data\n", "DATA", "a" * 49]:
         yield stage.upload(b"a\n1\n", dataset=name)
         yield stage.post("/tasks/download", {"dataset": name})
         yield stage.get("/tasks/", dataset=name, kind=name, search=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -153,6 +154,33 @@ def slowloris(stage: Stage) -> Iterator[str]:
         for line in lines:
             yield stage.answers(line)
         assert time.monotonic() < until + 60
+
+
+@case(
+    SLOW,
+    "uploads that bring a byte now and then",
+    "408",
+    says="An upload may not stand still, and brings `WAYSTATION_UPLOAD_RATE` at least; else its place is free again.",
+)
+def slow_uploads(stage: Stage) -> Iterator[str]:
+    head = b"Host: localhost\r\nContent-Type: text/csv\r\n"
+    length, chunked = head + b"Content-Length: 5000000\r\n\r\n", head + b"Transfer-Encoding: chunked\r\n\r\n"
+    with ExitStack() as stack:
+        lines = [stack.enter_context(stage.line()) for _ in range(4)]
+        for n, line in enumerate(lines):
+            line.sendall(b"POST /tasks/upload?dataset=drip HTTP/1.1\r\n" + (chunked if n % 2 else length))
+        waiting = list(lines)
+        while waiting:
+            answered, _, _ = select.select(waiting, [], [], 0.5)
+            for n, line in enumerate(lines):
+                if line in waiting and line not in answered:
+                    with suppress(OSError):
+                        line.sendall(b"1\r\n1\r\n" if n % 2 else b"1")
+            waiting = [line for line in waiting if line not in answered]
+        for line in lines:
+            yield stage.answers(line)
+    stage.get("/tasks/", dataset="drip")
+    assert stage.said["tasks"] == [], stage.said
 
 
 @case(

@@ -87,6 +87,14 @@ class TestRefusedAtOnce:
     def test_a_bad_name_for_a_dataset(self, client: FlaskClient) -> None:
         problem(send(client, b"a,b\n1,2\n", dataset="Robert'); DROP TABLE"), 422, "invalid-name")
 
+    def test_a_limit_for_what_can_be_no_dataset(self, client: FlaskClient) -> None:
+        problem(client.put("/limits/dataset/a b", json={"running": 1}), 422, "invalid-name")
+
+    @pytest.mark.parametrize("moment", ["2030", 2030, 1e10, "1e3", "2030-01-01T00:00:00", "tomorrow"])
+    def test_a_moment_that_is_none(self, client: FlaskClient, moment: object) -> None:
+        made = client.post("/tasks", json={"kind": "generate", "params": {"rows": 1}, "run_at": moment})
+        assert problem(made, 422, "invalid-request")["errors"][0]["field"] == "run_at"
+
     def test_a_misspelt_field(self, client: FlaskClient) -> None:
         said = problem(send(client, b"a,b\n1,2\n", data_set="x"), 422, "invalid-request")
         assert said["errors"] == [{"field": "data_set", "message": "is not a field of this request"}]

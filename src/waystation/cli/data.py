@@ -239,7 +239,9 @@ def link(session: Session, task_id: str, rejects: bool, lasting: float) -> None:
         session.json(made)
         return
     click.echo(made["url"])
-    session.say(f"Until {look.when(made['expires_at'])}, whoever has it has the file.")
+    click.echo(
+        f"Until {look.when(made['expires_at'])}, whoever has it has the file.", err=True
+    )  # the address alone can be piped on
 
 
 def _follow(session: Session, task: Task, wait: bool) -> None:

@@ -29,7 +29,7 @@ RowLike = Mapping[str, Any] | Sequence[Any]
 
 def check_dataset_name(name: str) -> None:
     """Raise InvalidName for what can't be a dataset's name."""
-    if not DATASET_NAME.match(name):
+    if not DATASET_NAME.fullmatch(name):
         raise InvalidName(f"{name[:60]!r} is no name for a dataset.")
 
 

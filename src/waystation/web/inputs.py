@@ -63,6 +63,15 @@ def _known_status(value: str | None) -> str | None:
     return value
 
 
+def _written_out(value: object) -> object:
+    """A number would be taken for seconds since 1970: whoever writes 2030 means another moment."""
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER(value.strip())):
+        raise ValueError("must be a date and a time with its zone, as in 2030-01-31T00:00:00Z")
+    return value
+
+
+_NUMBER = re.compile(r"[-+]?[0-9.]+(?:e[-+]?[0-9]+)?", re.IGNORECASE).fullmatch
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Status = Annotated[str | None, BeforeValidator(_known_status)]
 
 
@@ -112,7 +121,7 @@ class Submission(Input):
         default_factory=dict, description="What its kind asks for: see its JSON Schema in GET /kinds."
     )
     priority: int | None = Field(None, ge=-100, le=100, description="Higher is claimed earlier; by default its kind decides.")
-    run_at: AwareDatetime | None = Field(None, description="It begins then, not before; with its zone, as in …T03:00:00+01:00.")
+    run_at: Moment | None = Field(None, description="It begins then, not before; with its zone, as in …T03:00:00+01:00.")
     after: UUID | None = Field(None, description="It begins once this task has succeeded; it is stopped if that one is.")
 
 
@@ -200,8 +209,8 @@ class AuditQuery(Input):
     act: Act | None = Field(None, description="What was done.")
     task: UUID | None = Field(None, description="The task that it was done to.")
     dataset: str | None = Field(None, max_length=200, description="The dataset of that task.")
-    since: AwareDatetime | None = Field(None, description="From this moment on; with its zone, as in 2030-01-31T00:00:00Z.")
-    till: AwareDatetime | None = Field(None, description="Up to this moment, which is not included.")
+    since: Moment | None = Field(None, description="From this moment on; with its zone, as in 2030-01-31T00:00:00Z.")
+    till: Moment | None = Field(None, description="Up to this moment, which is not included.")
     limit: int = Field(100, ge=1, le=1000, description="Lines a page.")
     cursor: str | None = Field(
         None, pattern="^[0-9a-z]{1,12}$", description="Where the page begins: from `next` of the page before."

@@ -136,6 +136,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "graceful_timeout": math.ceil(self._settings.linger + self._settings.grace + 1),
             "keepalive": 15,
+            "sendfile": False,  # Python's waits for ever for a client that does not read, whatever the socket's timeout
             "loglevel": "error",
             "proc_name": "waystation web",
             "control_socket_disable": True,

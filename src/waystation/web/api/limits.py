@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask.typing import ResponseReturnValue
 
 from waystation.access import Need
-from waystation.errors import InvalidRequest, KindNotFound, MalformedBody
+from waystation.errors import InvalidName, InvalidRequest, KindNotFound, MalformedBody
 from waystation.web import current
 from waystation.web.api.common import ACTOR_HEADER, json_of
 from waystation.web.inputs import LimitRequest, body
@@ -35,7 +35,7 @@ def limits() -> ResponseReturnValue:
     Answer(200, "All limits after it.", LimitList),
     body=LimitRequest,
     headers=ACTOR_HEADER,
-    errors=(KindNotFound, InvalidRequest, MalformedBody),
+    errors=(KindNotFound, InvalidName, InvalidRequest, MalformedBody),
     choices={"scope": SCOPES},
     needs=Need.MANAGE,
 )
