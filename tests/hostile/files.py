@@ -214,6 +214,7 @@ def dates_and_numbers(stage: Stage) -> Iterator[str]:
     "422 invalid-filter",
     "400 malformed-body",
     "404 dataset-not-found",
+    "414",
     says="Each field has its bounds, and says which field was wrong.",
 )
 def dates_and_numbers_that_are_asked(stage: Stage) -> Iterator[str]:

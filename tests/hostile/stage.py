@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -92,7 +93,8 @@ class Stage:
     def _exchange(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            line.request(method, quote(path, safe="/?&=%+:,;~!*'()@$-._"), body, headers)
+            with suppress(BrokenPipeError, ConnectionResetError):  # the answer may be there before all is sent
+                line.request(method, quote(path, safe="/?&=%+:,;~!*'()@$-._"), body, headers)
             answer = line.getresponse()
             raw = answer.read()
             return answer.status, json.loads(raw) if "json" in (answer.getheader("Content-Type") or "") else raw[:500]

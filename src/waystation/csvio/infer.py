@@ -209,6 +209,8 @@ def _read_samples(source: BinaryIO, sniffed: Sniffed, samples: int, ragged: Ragg
         source.seek(begin)
         data = source.read(most)
         whole = begin + len(data) >= size
+        if most == _MOST and not whole:
+            data = _few_lines(data)
         every = [r.fields for r in scan(data, dialect, eof=True)] if whole else split(data, dialect)[:-1]
         first = [fields for fields in every if fields]
         if first:
