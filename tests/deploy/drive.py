@@ -181,7 +181,8 @@ def _same_rows(source: Path, target: Path) -> None:
 
 
 def walk_through(service: Service, rows: int) -> None:
-    """The README's calls by httpie: import, pause, resume, export, stop, undo."""
+    """The README's calls by httpie: import, pause, resume, export, stop, undo. An import of less than two million rows may end
+    before the next httpie has begun."""
     data = service.folder / "files" / "datasets" / "data.csv"
     data.parent.mkdir(parents=True)
     people(data, rows)

@@ -122,7 +122,10 @@ def long_names(stage: Stage) -> Iterator[str]:
 def zip_of(data: bytes, times: int) -> bytes:
     """One file, `times` as long as the data, in a zip archive."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive, archive.open("a.csv", "w") as file:
+    with (
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        archive.open("a.csv", "w", force_zip64=True) as file,
+    ):
         file.write(b"a,b\n")
         for _ in range(times):
             file.write(data)
