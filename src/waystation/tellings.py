@@ -64,10 +64,8 @@ class Tellings:
         if kind is not None:
             self.control.registry.get(kind)
         judge(url, self.control.settings.webhook_networks)
-        known = next((webhook for webhook in self.every() if webhook.name == name), None)
         with self.control.database.transaction() as connection:
-            if known and known.url != url:
-                webhooks.hurry(connection, name)
+            webhooks.hurry(connection, name, url)
             told: dict[str, JsonValue] = {"host": urlsplit(url).netloc.rpartition("@")[2], "states": list(states), "held": held}
             audit.note(connection, actor, Act.WEBHOOK_PUT, about=name, data=told)
             return webhooks.put(

@@ -91,10 +91,10 @@ def pace(task: Task) -> str:
 
 def left(task: Task) -> str:
     """How long it will take, alone; of one that has ended, how long it took."""
+    if task.complete:
+        return duration(task)
     eta = task.progress["eta"]
-    if task.complete or task["state"] not in ("running", "reverting") or eta is None:
-        return duration(task) if task.complete else ""
-    return f"{span(eta)} left"
+    return f"{span(eta)} left" if task["state"] in ("running", "reverting") and eta is not None else ""
 
 
 def line(task: Task) -> str:

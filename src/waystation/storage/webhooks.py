@@ -44,9 +44,9 @@ def put(connection: Connection, *, states: Sequence[str], **values: Any) -> tupl
     return _webhook(row), row["secret"] if row["is_new"] else None
 
 
-def hurry(connection: Connection, webhook: str) -> None:
-    """What waits for it is due at once."""
-    run(connection, SQL["hurry"], webhook=webhook)
+def hurry(connection: Connection, webhook: str, url: str) -> None:
+    """If it had another address until now, what waits for it is due at once."""
+    run(connection, SQL["hurry"], webhook=webhook, url=url)
 
 
 def delete(connection: Connection, name: str) -> None:

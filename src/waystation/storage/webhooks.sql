@@ -12,9 +12,11 @@ ON CONFLICT (name) DO UPDATE SET url = excluded.url, secret = coalesce(%(secret)
     states = excluded.states, held = excluded.held
 RETURNING *, secret = %(fresh)s AS is_new
 
--- What waits for a webhook is due at once: it goes to another address now.
+-- What waits for a webhook is due at once if it goes to another address now.
 -- name: hurry
-UPDATE deliveries SET next_at = clock_timestamp() WHERE webhook = %(webhook)s AND state = 'waiting'
+UPDATE deliveries SET next_at = clock_timestamp()
+WHERE webhook = %(webhook)s AND state = 'waiting'
+    AND EXISTS (SELECT FROM webhooks WHERE name = %(webhook)s AND url <> %(url)s)
 
 -- It is no more, and what was on its way to it is given up.
 -- name: delete
