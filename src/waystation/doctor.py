@@ -19,10 +19,10 @@ import psycopg
 import redis
 
 from waystation import tracing
-from waystation.errors import WaystationError
+from waystation.errors import DatabaseRefuses, WaystationError
 from waystation.local import client_url
 from waystation.settings import Settings, env_name
-from waystation.storage.db import Connection, Database, one, refuses_password
+from waystation.storage.db import READ_ONLY, Connection, Database, first_line, not_reached, one
 from waystation.storage.files import files_of
 from waystation.storage.migrate import pending
 
@@ -85,7 +85,8 @@ def _database(settings: Settings, clock: Callable[[], float]) -> Iterator[Findin
     try:
         connection = Database(settings.database_url).connect("ws:doctor", autocommit=True)
     except psycopg.Error as error:
-        yield _unreachable(settings.database_url, error)
+        away = not_reached(settings.database_url, error)
+        yield Finding("database", "wrong", away.detail, away.hint)
         return
     with connection:
         number = connection.info.server_version // 10000
@@ -95,42 +96,16 @@ def _database(settings: Settings, clock: Callable[[], float]) -> Iterator[Findin
         if number < OLDEST_POSTGRES:
             remedy = f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
             yield Finding("database", "wrong", f"PostgreSQL {number} is too old.", remedy)
-        for name, look in (("encoding", _encoding), ("locks", _locks), ("schema", _schema)):
+        for name, look in (("encoding", _encoding), ("locks", _locks), ("rights", _rights), ("schema", _schema)):
             try:
                 yield from look(connection)
             except psycopg.Error as error:
                 yield Finding(
-                    "database", "wrong", f"Its {name} can't be looked at: {_first(error)}", "Look at our user's rights."
+                    "database", "wrong", f"Its {name} can't be looked at: {first_line(error)}", "Look at our user's rights."
                 )
         row = one(connection, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now")
         assert row is not None
         yield _clocks(clock() - row["now"])
-
-
-def _unreachable(url: str, error: psycopg.Error) -> Finding:
-    text = _first(error)
-    info = psycopg.conninfo.conninfo_to_dict(url) if _parses(url) else {}
-    user, host = info.get("user", "our user"), info.get("host", "its socket")
-    if refuses_password(error):
-        return Finding("database", "wrong", f"The database refuses the password of {user}.", "Mend it in DATABASE_URL.")
-    if "does not exist" in text:
-        return Finding("database", "wrong", f"The database server says: {text}", "Make it, or mend DATABASE_URL.")
-    remedy = "Start it, or mend DATABASE_URL; a firewall may be in between."
-    return Finding("database", "wrong", f"No database answers at {host}: {text}", remedy)
-
-
-def _parses(url: str) -> bool:
-    try:
-        psycopg.conninfo.conninfo_to_dict(url)
-    except psycopg.Error:
-        return False
-    return True
-
-
-def _first(error: BaseException) -> str:
-    """What the server said, without where it was asked; it never holds a password."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0].rpartition("FATAL: ")[2].strip() if lines else type(error).__name__)[:300].rstrip(".") + "."
 
 
 def _encoding(connection: Connection) -> Iterator[Finding]:
@@ -145,6 +120,21 @@ def _locks(connection: Connection) -> Iterator[Finding]:
     if row and row["it"] < LOCKS:
         said = f"max_locks_per_transaction is {row['it']}: a dataset of many batches needs a lock for each."
         yield Finding("database", "doubtful", said, "Set it to 1024 in the server's configuration and restart it.")
+
+
+def _rights(connection: Connection) -> Iterator[Finding]:
+    """What `migrate` would be refused, told before it is tried."""
+    query = (
+        "SELECT current_setting('transaction_read_only') = 'on' AS closed,"
+        " has_database_privilege(current_database(), 'CREATE') AS may"
+    )
+    row = one(connection, query)
+    assert row is not None
+    if row["closed"]:
+        yield Finding("database", "wrong", "The database can only be read.", READ_ONLY)
+    elif not row["may"]:
+        said = f"{connection.info.user} may not make a schema in the database {connection.info.dbname}."
+        yield Finding("database", "wrong", said, DatabaseRefuses.remedy)
 
 
 def _schema(connection: Connection) -> Iterator[Finding]:
@@ -179,15 +169,15 @@ def _broker(settings: Settings) -> Iterator[Finding]:
             client.delete(key)
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
         yield Finding(
-            "broker", "wrong", f"The broker refuses our password or our user: {_first(error)}", "Mend it in REDIS_URL."
+            "broker", "wrong", f"The broker refuses our password or our user: {first_line(error)}", "Mend it in REDIS_URL."
         )
     except redis.ResponseError as error:
         refused = "NOAUTH" in str(error) or "WRONGPASS" in str(error)
         remedy = "Mend it in REDIS_URL." if refused else "It must be a primary with room: look at its memory, disk and role."
         said = "The broker refuses our password" if refused else "The broker can't be written"
-        yield Finding("broker", "wrong", f"{said}: {_first(error)}", remedy)
+        yield Finding("broker", "wrong", f"{said}: {first_line(error)}", remedy)
     except (redis.RedisError, ValueError, OSError) as error:
-        yield Finding("broker", "wrong", f"No broker answers: {_first(error)}", "Start Redis or Valkey, or mend REDIS_URL.")
+        yield Finding("broker", "wrong", f"No broker answers: {first_line(error)}", "Start Redis or Valkey, or mend REDIS_URL.")
 
 
 def _broker_facts(info: Mapping[str, object]) -> Iterator[Finding]:

@@ -616,6 +616,23 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class DatabaseRefuses(WaystationError):
+    """The database is there, and does not let our user do what is needed."""
+
+    code, status, exit_code = "database-refuses", 500, 8
+    remedy = (
+        "Give our user its own database (ALTER DATABASE … OWNER TO …), or GRANT CREATE on the database and the ownership of"
+        " the schema waystation."
+    )
+
+
+class MigrationChanged(WaystationError):
+    """A migration that was applied before has another text now."""
+
+    code, status, exit_code = "migration-changed", 500, 8
+    remedy = "Restore the file; write a new migration for what must change."
+
+
 class StorageUnavailable(Unavailable):
     """The place where uploads and results are kept does not answer, or does not let us in."""
 

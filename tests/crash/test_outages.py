@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import redis
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.conftest import StartWorker, end_worker, launch_worker
+from tests.disks import can_mount, on_a_disk
 from tests.kinds import count
 from tests.proxy import Proxy, proxy_to
 from tests.support import at_state, numbers, people_csv, reached, send, wait_until
@@ -200,24 +200,8 @@ def test_a_connection_that_breaks_is_no_crash(settings: Settings, house: House, 
 
 
 # -- the disk ----------------------------------------------------------------------------------------------------------
-OURS = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-
-
-def _small_disk(folder: str, *command: str) -> list[str]:
-    """The command in a mount namespace of its own, where this folder is a disk with 16 MB left."""
-    filler = f"head -c {112 * 2**20} /dev/zero > {folder}/filler"
-    mount = f'mount -t tmpfs -o size=128m tmpfs {folder} && {filler} && exec "$@"'
-    return ["unshare", *OURS, "--mount", "sh", "-c", mount, "sh", *command]
-
-
-def _namespaces() -> bool:
-    if shutil.which("unshare") is None:
-        return False
-    return subprocess.run(_small_disk("/mnt", "true"), capture_output=True, check=False).returncode == 0
-
-
 @pytest.mark.long
-@pytest.mark.skipif(not _namespaces(), reason="needs mount namespaces")
+@pytest.mark.skipif(not can_mount(), reason="needs mount namespaces")
 def test_a_full_disk_fails_an_export_clearly_and_a_retry_goes_on_when_there_is_room(
     house: House, start_worker: StartWorker
 ) -> None:
@@ -231,7 +215,7 @@ def test_a_full_disk_fails_an_export_clearly_and_a_retry_goes_on_when_there_is_r
         " sys.exit(run_worker(Settings.from_env()))"
     )
     cramped = subprocess.Popen(
-        _small_disk(str(home), sys.executable, "-c", code),
+        on_a_disk(str(home), sys.executable, "-c", code, options="size=128m", filled=112 * 2**20),
         env={**os.environ, **house.settings.environ()},
         stdin=subprocess.DEVNULL,
     )

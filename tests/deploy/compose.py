@@ -131,7 +131,7 @@ def main() -> None:
         with timed("up -d --wait from nothing (an empty database included)"):
             compose.up()
             service.ready()
-        walk_through(service, 2 * rows)
+        walk_through(service, 5 * rows)
         source = people(folder / "people.csv", rows)
         attacked = Imports(service, source, rows, "attacked", 4)
         under_attack(compose, attacked)

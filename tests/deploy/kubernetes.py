@@ -226,10 +226,10 @@ def main() -> None:
         with reached(cluster) as url:
             service = Service(url, folder)
             service.ready()
-            walk_through(service, 2 * given.rows)
+            walk_through(service, 5 * given.rows)
             source = people(folder / "people.csv", given.rows)
             drained_and_killed(cluster, Imports(service, source, given.rows, "attacked", 4))
-            rolled_and_scaled(cluster, Imports(service, source, given.rows, "rolled", 4))
+            rolled_and_scaled(cluster, Imports(service, source, given.rows, "rolled", 12))  # a new pod must be ready first
             rolled_unnoticed(cluster)
         say("k8s-test: everything held")
     except BaseException:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import redis
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.disks import can_mount, on_a_disk
 from tests.support import wait_until
 from waystation.doctor import Finding, examine
-from waystation.errors import DatabaseUnavailable
+from waystation.errors import DatabaseUnavailable, WaystationError
 from waystation.local import client_url
 from waystation.settings import Settings
 from waystation.storage.db import Database
@@ -34,6 +37,14 @@ def only(settings: Settings, about: str, **given: object) -> str:
     [finding] = wrong(settings, about, **given)
     assert finding.remedy, "it must say what to do"
     return f"{finding.said} {finding.remedy}"
+
+
+def at_the_start(url: str) -> str:
+    """What a program that needs this database says as it refuses to start."""
+    with pytest.raises(WaystationError) as caught:
+        migrate(Database(url))
+    assert caught.value.exit_code == (6 if isinstance(caught.value, DatabaseUnavailable) else 8)
+    return f"{caught.value.detail} {caught.value.hint}"
 
 
 def test_what_is_well_is_said_of_every_part(settings: Settings) -> None:
@@ -55,9 +66,10 @@ def test_a_database_that_is_not_there(settings: Settings) -> None:
         "No database answers at 127.0.0.1: "
     )
     missing = make_conninfo(str(settings.database_url), dbname="nothing_here")
-    assert only(settings, "database", database_url=missing) == (
-        'The database server says: database "nothing_here" does not exist. Make it, or mend DATABASE_URL.'
-    )
+    said = 'The database server says: database "nothing_here" does not exist. Make it, or mend DATABASE_URL.'
+    assert only(settings, "database", database_url=missing) == said
+    assert at_the_start(missing) == said
+    assert at_the_start("postgresql://me@127.0.0.1:9/x").startswith("No database answers at 127.0.0.1: ")
     # One broken part hides no other.
     found = {f.about for f in examine(settings.model_copy(update={"database_url": missing}), {}) if f.level == "well"}
     assert {"broker", "storage"} <= found
@@ -84,14 +96,30 @@ def test_a_wrong_password_is_said_by_the_doctor_and_at_the_start(settings: Setti
             refusal = "The database refuses the password of lodger. Mend it in DATABASE_URL."
             wait_until(lambda: wrong(settings, "database", database_url=url))
             assert only(settings, "database", database_url=url) == refusal
-            with pytest.raises(DatabaseUnavailable) as caught:
-                migrate(Database(url))
-            assert (caught.value.detail, caught.value.exit_code) == ("The database refuses our password.", 6)
-            assert "DATABASE_URL" in caught.value.hint
+            assert at_the_start(url) == refusal
         finally:
             rules.write_text(before)
             connection.execute("SELECT pg_reload_conf()")
             connection.execute("DROP ROLE lodger")
+
+
+def test_a_role_that_may_not_and_a_database_that_can_only_be_read(settings: Settings) -> None:
+    url = str(settings.database_url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        name = f"bare_{os.getpid()}"
+        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
+        try:
+            bare = make_conninfo(url, dbname=name, user="guest", password="right")
+            assert at_the_start(bare).startswith("The database does not let guest in: permission denied for database bare_")
+            assert "guest may not make a schema in the database bare_" in only(settings, "database", database_url=bare)
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            closed = make_conninfo(url, dbname=name)
+            assert at_the_start(closed).endswith("or a database set to read-only, can't serve.")
+            assert only(settings, "database", database_url=closed).startswith("The database can only be read. Name the primary")
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            connection.execute("DROP ROLE guest")
 
 
 def test_an_old_schema_and_one_that_is_too_new(house: House) -> None:
@@ -141,6 +169,32 @@ def test_a_folder_that_can_not_be_written(settings: Settings, tmp_path: Path) ->
     said = only(settings, "storage", home=file / "home")
     assert said.startswith(f"The state folder {file / 'home'} can't be written: ")
     assert "WAYSTATION_HOME" in said
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs mount namespaces")
+@pytest.mark.parametrize(
+    ("disk", "said"),
+    [
+        ({"options": "size=1m", "read_only": True}, "can't be written: Read-only file system. Give it to"),
+        ({"options": "size=64k", "filled": 64 * 1024}, "There is no room left on the disk. Make room in the state folder"),
+    ],
+    ids=["read-only", "full"],
+)
+def test_a_disk_that_is_full_or_only_read(settings: Settings, tmp_path: Path, disk: dict[str, Any], said: str) -> None:
+    given = settings.model_copy(update={"home": tmp_path})
+    doctor = on_a_disk(str(tmp_path), sys.executable, "-m", "waystation", "doctor", **disk)
+    done = subprocess.run(doctor, env={**os.environ, **given.environ()}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.count("wrong ")) == (1, 1), done.stdout + done.stderr
+    assert said in " ".join(done.stdout.split())
+
+
+def test_a_disk_with_little_room(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    little = shutil.disk_usage("/")._replace(free=100 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: little)
+    [finding] = wrong(settings, "storage")
+    assert finding.level == "doubtful"
+    assert "0.1 GiB are free there" in finding.said
+    assert "Make room" in finding.remedy
 
 
 def test_no_bucket(settings: Settings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import url_of
-from waystation.errors import SchemaTooNew
+from waystation.errors import MigrationChanged, SchemaTooNew
 from waystation.local import Servers
 from waystation.storage import migrate as m
 from waystation.storage.db import Database
@@ -48,5 +48,5 @@ def test_an_edited_migration_is_noticed(empty: Database) -> None:
     m.migrate(empty)
     with empty.connect("test") as connection:
         connection.execute("UPDATE migrations SET checksum = 'other' WHERE number = 1")
-    with pytest.raises(m.MigrationChanged):
+    with pytest.raises(MigrationChanged):
         m.migrate(empty)

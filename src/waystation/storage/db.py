@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from waystation.errors import Busy, DatabaseUnavailable
 
+READ_ONLY = "Name the primary in DATABASE_URL: a standby, or a database set to read-only, can't serve."  # what to do
 Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
 
@@ -103,18 +104,43 @@ class Database:
             self._pool = None
 
 
-def refuses_password(error: psycopg.Error) -> bool:
-    """Whether the server is there and does not take our password (or wants one, and got none)."""
-    return "password" in str(error)
-
-
 def unreachable(error: psycopg.Error) -> DatabaseUnavailable:
-    """What to say of a database that does not answer, or does not let us in."""
-    if refuses_password(error):
+    """What to say, while we serve, of a database that does not answer any more, or does not let us in."""
+    if _refuses_password(error):
         return DatabaseUnavailable(
             "The database refuses our password.", remedy="Mend the password in DATABASE_URL, and start again."
         )
-    return DatabaseUnavailable(f"The database does not answer: {str(error).splitlines()[0]}")
+    return DatabaseUnavailable(f"The database does not answer: {first_line(error)}")
+
+
+def not_reached(url: str, error: psycopg.Error) -> DatabaseUnavailable:
+    """What to say at the start of a database that has not answered yet: what is wrong is likely the address, and whoever
+    starts us can mend it."""
+    try:
+        info = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error as wrong:
+        return DatabaseUnavailable(f"DATABASE_URL is no address of a database: {first_line(wrong)}", remedy="Mend it.")
+    said = first_line(error)
+    if _refuses_password(error):
+        who = info.get("user", "our user")
+        return DatabaseUnavailable(f"The database refuses the password of {who}.", remedy="Mend it in DATABASE_URL.")
+    if "does not exist" in said:
+        return DatabaseUnavailable(f"The database server says: {said}", remedy="Make it, or mend DATABASE_URL.")
+    return DatabaseUnavailable(
+        f"No database answers at {info.get('host', 'its socket')}: {said}",
+        remedy="Start it, or mend DATABASE_URL; a firewall may be in between.",
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """What a server said, without where it was asked; it never holds a password."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0].rpartition("FATAL: ")[2].strip() if lines else type(error).__name__)[:300].rstrip(".") + "."
+
+
+def _refuses_password(error: psycopg.Error) -> bool:
+    """Whether the server is there and does not take our password (or wants one, and got none)."""
+    return "password" in str(error)
 
 
 def one(connection: Connection, query: LiteralString | sql.Composed, **values: Any) -> Row | None:

@@ -9,17 +9,10 @@ from importlib.resources import files
 import psycopg
 from psycopg import sql
 
-from waystation.errors import SchemaTooNew, WaystationError
-from waystation.storage.db import Connection, Database, every, one, run, unreachable
+from waystation.errors import DatabaseRefuses, MigrationChanged, SchemaTooNew
+from waystation.storage.db import READ_ONLY, Connection, Database, every, first_line, not_reached, one, run
 
 _LOCK = 0x57A7  # the migration lock's key among PostgreSQL's advisory locks
-
-
-class MigrationChanged(WaystationError):
-    """A migration that was applied before has another text now."""
-
-    code, exit_code = "migration-changed", 8
-    remedy = "Restore the file; write a new migration for what must change."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +60,39 @@ def pending(connection: Connection) -> list[Migration]:
 def migrate(database: Database) -> list[str]:
     """Bring the database up to date; the names of what was applied. Safe to call from many processes at once.
 
-    Raises DatabaseUnavailable, SchemaTooNew, MigrationChanged.
+    Raises DatabaseUnavailable, DatabaseRefuses, SchemaTooNew, MigrationChanged.
     """
     try:
         opened = database.connect("ws:migrate", autocommit=True)
     except psycopg.OperationalError as error:
-        raise unreachable(error) from error
+        raise not_reached(database.url, error) from error
     with opened as connection:
-        run(connection, "SELECT pg_advisory_lock(%(key)s)", key=_LOCK)
-        run(connection, "CREATE SCHEMA IF NOT EXISTS waystation")
-        run(
-            connection,
-            "CREATE TABLE IF NOT EXISTS waystation.migrations (number integer PRIMARY KEY, name text NOT NULL,"
-            " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
-        )
-        done = []
-        for m in pending(connection):
-            with connection.transaction():
-                connection.execute(sql.SQL(m.text))
-                run(
-                    connection,
-                    "INSERT INTO migrations (number, name, checksum) VALUES (%(number)s, %(name)s, %(checksum)s)",
-                    number=m.number,
-                    name=m.name,
-                    checksum=m.checksum,
-                )
-            done.append(m.name)
-        return done
+        try:
+            return _apply(connection)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise DatabaseRefuses(f"The database does not let {connection.info.user} in: {first_line(error)}") from error
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise DatabaseRefuses(f"The database can only be read: {first_line(error)}", remedy=READ_ONLY) from error
+
+
+def _apply(connection: Connection) -> list[str]:
+    run(connection, "SELECT pg_advisory_lock(%(key)s)", key=_LOCK)
+    run(connection, "CREATE SCHEMA IF NOT EXISTS waystation")
+    run(
+        connection,
+        "CREATE TABLE IF NOT EXISTS waystation.migrations (number integer PRIMARY KEY, name text NOT NULL,"
+        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+    )
+    done = []
+    for m in pending(connection):
+        with connection.transaction():
+            connection.execute(sql.SQL(m.text))
+            run(
+                connection,
+                "INSERT INTO migrations (number, name, checksum) VALUES (%(number)s, %(name)s, %(checksum)s)",
+                number=m.number,
+                name=m.name,
+                checksum=m.checksum,
+            )
+        done.append(m.name)
+    return done
