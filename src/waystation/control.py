@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO, Protocol
 from uuid import UUID, uuid4
 
@@ -281,7 +280,7 @@ class Control:
                     created_by=actor,
                     idempotency_key=idempotency_key,
                     request_hash=asked,
-                    label=self._label(connection, clean),
+                    label=self._label(connection, clean) or known.label_of(model),
                     run_at=run_at,
                     waits_for=None if after is None else self._to_wait_for(connection, after),
                 )
@@ -572,7 +571,7 @@ class Control:
             task = self._get(connection, task_id)
             kind = self.registry.find(task.kind)
             held = datasets.holds(connection, task)
-            return replace(held, own_undo=kind is not None and kind.undo_steps is not None)
+            return replace(held, own_undo=kind is not None and kind.takes_back)
 
     # -- what a task gives
     def note_taken(self, task_id: UUID | str, act: Act, *, actor: str, data: Mapping[str, JsonValue] | None = None) -> None:
@@ -586,9 +585,7 @@ class Control:
         file = (task.result or {}).get("file") if task.state is State.SUCCEEDED else None
         if not file:
             raise NoResult(f"Task {task.id} is {states.task_status(task)} and has no result file.")
-        suffix = "".join(Path(file["name"]).suffixes)
-        name = f"{task.id}{suffix}"
-        return ResultFile(file["path"], name, file["size"], file["sha256"], file["media_type"], self.files)
+        return ResultFile(file["path"], file["name"], file["size"], file["sha256"], file["media_type"], self.files)
 
     def reject_rows(self, task_id: UUID | str, *, after: int = 0, limit: int = 100) -> list[dict[str, JsonValue]]:
         """Rejected rows in file order, after a record number: record, line, col, value, reason, fields."""

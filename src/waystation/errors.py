@@ -654,6 +654,13 @@ class DiskFull(Unavailable):
     remedy = "Make room in the state folder (WAYSTATION_HOME), then retry."
 
 
+class WrongAddress(InvalidRequest):
+    """What names the server is no address of one."""
+
+    code = "wrong-address"
+    remedy = "Write it as http://HOST:PORT or https://HOST, in --url, WAYSTATION_URL or the profile."
+
+
 class ServerNotReachable(WaystationError):
     """No Waystation answers at this address."""
 

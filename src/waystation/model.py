@@ -111,7 +111,7 @@ class Task:
     worker: str | None
     message: str | None
     version: int
-    label: str | None = None  # what people call it: the name of the file that they sent
+    label: str | None = None  # what people call it: the name of the file that they sent, or what its kind says
     waits_for: UUID | None = None  # it begins once this task has succeeded
 
     @property

@@ -6,15 +6,17 @@ import contextlib
 import http.client
 import io
 import json
+import re
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
-from waystation.errors import ServerNotReachable, WaystationError, table
+from waystation.errors import ServerNotReachable, WaystationError, WrongAddress, table
 
 BLOCK = 1 << 20  # bytes read or written at once
 _PLAIN = string.punctuation.replace("%", "") + " "  # header values are latin-1: other letters go percent-encoded
+_BLANK = re.compile(r"[\x00-\x20\x7f]")  # what no address holds
 _PROBLEM = frozenset({"type", "title", "status", "detail", "code", "remedy", "instance"})
 
 
@@ -36,8 +38,10 @@ class Wire:
             host, port = parts.hostname, parts.port
         except ValueError:
             host = port = None
-        if not host or parts.scheme not in ("http", "https"):
-            raise ServerNotReachable(f"{url!r} is not the address of a server.", remedy="Write it as http://HOST:PORT.")
+        if not host or _BLANK.search(url) or not parts.path.isascii():
+            raise WrongAddress(f"{url!r} is not the address of a server.")
+        if parts.scheme not in ("http", "https"):
+            raise WrongAddress(f"{url!r} is not the address of a server: {parts.scheme} is neither http nor https.")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self.actor = actor
         self.timeout = timeout

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from waystation.client import Client, error_of
-from waystation.errors import ServerNotReachable, TooLarge, VerbNotPossible, WaystationError, table
+from waystation.errors import ServerNotReachable, TooLarge, VerbNotPossible, WaystationError, WrongAddress, table
 from waystation.wire import BLOCK, Wire
 
 Script = Callable[[socket.socket], None]
@@ -68,6 +68,14 @@ def test_a_refusal_is_raised() -> None:
     with server(reply(body, "409 Conflict")) as url, pytest.raises(VerbNotPossible) as caught:
         Client(url).pause("x")
     assert caught.value.extra == {"possible": ["undo"]}
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "http://a host", "http://host:99999", "http://[::1", "http://host/ü"])
+def test_what_is_no_address_of_a_server_is_wrong_usage(url: str) -> None:
+    with pytest.raises(WrongAddress, match="is not the address of a server") as caught:
+        Client(url)
+    assert caught.value.exit_code == 2
+    assert "http://HOST:PORT" in caught.value.hint
 
 
 def test_another_program_at_the_address() -> None:

@@ -160,7 +160,7 @@ def test_a_link_gives_the_result_its_name_and_any_part_of_it(bucket: S3Files) ->
     assert link
     with urllib.request.urlopen(urllib.request.Request(link, headers={"Range": "bytes=5-7"})) as answer:
         assert (answer.status, answer.read()) == (206, b"ada")
-        assert answer.headers["Content-Disposition"] == f'attachment; filename="{task}.csv"'
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="data.csv"'
         assert answer.headers["Content-Type"] == "text/csv"
 
 

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.support import wait_until
 from tests.web.conftest import PEOPLE, end_of, imported, problem, send
-from tests.web.test_page import BROWSER
+from tests.web.test_page import BROWSER, buttons
 from waystation.model import Sample
 from waystation.web.rates import rates
 from waystation.wiring import House
@@ -71,6 +71,14 @@ def test_what_can_not_be_done_is_said_too(client: FlaskClient) -> None:
     assert (answer["possible"], answer["sentences"]) == (False, ["This is not possible: it has ended."])
     problem(client.get(f"{task['self_url']}/dance/ask"), 404, "unknown-verb")
     problem(client.get("/tasks/nothing/stop/ask"), 404, "task-not-found")
+
+
+def test_a_failed_import_offers_to_go_on_or_to_stop_and_no_second_way_to_stop(client: FlaskClient) -> None:
+    task = end_of(client, send(client, b"a\n1\nx\n", dataset="failing", types='{"a": "bigint"}', max_errors="0").get_json())
+    assert {"retry", "stop", "terminate"} <= set(task["links"])  # programs may do all of it
+    page = client.get(task["self_url"], headers=BROWSER).get_data(as_text=True)
+    assert buttons(page) & set(task["links"].values()) == {task["links"]["retry"], task["links"]["stop"]}
+    assert "It is given up: nothing runs, and it can't be retried any more." in said(client, task, "stop")
 
 
 def test_the_page_asks_first_and_then_does_it(client: FlaskClient) -> None:

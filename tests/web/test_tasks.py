@@ -241,7 +241,8 @@ def test_a_result_is_served_whole_in_parts_and_not_at_all_to_who_has_it(client: 
     with client.get(url) as whole:
         data = whole.data
     assert whole.headers["ETag"] == f'"{sha256}"'
-    assert whole.headers["Content-Disposition"] == f"attachment; filename={task['task_id']}.csv"
+    assert whole.headers["Content-Disposition"] == f"attachment; filename={task['result']['name']}"
+    assert (task["label"], task["result"]["name"]) == ("served, all rows", "served.csv")
     assert whole.headers["Accept-Ranges"] == "bytes"
     assert whole.mimetype == "text/csv"
     with client.get(url, headers={"Range": "bytes=5-", "If-Range": f'"{sha256}"'}) as rest:

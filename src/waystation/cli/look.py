@@ -141,6 +141,7 @@ def sheet(console: Console, task: Task, events: Iterable[EventJson]) -> None:
     facts = {
         "task": task["task_id"],
         "kind": escape(task["kind"]),
+        "name": escape(task["label"] or ""),
         "dataset": escape(task["dataset"] or ""),
         "status": status(task["status"]),
         "progress": amount(task["progress"]),

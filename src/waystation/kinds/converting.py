@@ -37,11 +37,11 @@ def check_days(params: ExportOptions, listing: Listing, columns: Sequence[Column
 
 
 def convert(
-    ctx: Context, params: ExportOptions, draft: Result, columns: Sequence[Column], rows: int
+    ctx: Context, params: ExportOptions, draft: Result, columns: Sequence[Column], rows: int, stem: str
 ) -> Generator[Checkpoint, None, dict[str, Any]]:
-    """Make the file; what the task's result says of it. Raises DoesNotFit and FormatUnavailable."""
+    """Make the file, called `stem`; what the task's result says of it. Raises DoesNotFit and FormatUnavailable."""
     assert params.converted is not None
-    out = ctx.open_result(*params.file, anew=True)
+    out = ctx.open_result(*params.file(stem), anew=True)
     with output(params.converted, columns, out.write, rows=rows, size=draft.size) as made:
         if made.measures:
             yield from _pass(draft, made.measure, rows, "measure")

@@ -42,6 +42,18 @@ class ExportParams(ExportOptions, ExportRange):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     @property
+    def days(self) -> str:
+        """The days of the range as people say them; nothing without one."""
+        if self.from_ and self.till:
+            return f"{self.from_} to {self.till}"
+        return f"from {self.from_}" if self.from_ else f"till {self.till}" if self.till else ""
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without its ending."""
+        return "_".join([self.dataset, *self.days.replace(" to ", " ").split()])
+
+    @property
     def everything(self) -> bool:
         """Whether all rows are wanted."""
         return not (self.from_ or self.till or self.filter)
@@ -52,7 +64,8 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
     """Export a dataset's rows of a range of dates to a file."""
     low = params.from_.isoformat() if params.from_ else None
     high = params.till.isoformat() if params.till else None
-    out = ctx.open_draft(DRAFT) if params.converted else ctx.open_result(*params.file)
+    stem = params.stem if cursor is None else cursor.get("stem", "data")  # as all were called once
+    out = ctx.open_draft(DRAFT) if params.converted else ctx.open_result(*params.file(stem))
     layout = params.layout()
     pack = _packer(params)
     if cursor is None:
@@ -68,6 +81,7 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
         if head := layout.head([c.name for c in chosen]):
             out.write(pack(head))
         cursor = {
+            "stem": stem,
             "place": [0, -1],
             "columns": [c.as_json() for c in chosen],
             "known": [c.as_json() for c in dataset.columns],
@@ -100,7 +114,7 @@ def export_csv(ctx: Context, params: ExportParams, cursor: dict[str, Any] | None
         yield _saved(cursor)
     told: dict[str, Any] = {}
     if params.converted:
-        told = yield from convert(ctx, params, out, question.columns, cursor["rows"])
+        told = yield from convert(ctx, params, out, question.columns, cursor["rows"], stem)
     return {
         "dataset": params.dataset,
         "rows": cursor["rows"],
@@ -193,6 +207,13 @@ def check(look: Look, params: ExportParams) -> None:
         condition(params.filter, dataset.columns)
     if params.order:
         choose_order(dataset.columns, params.order)
+
+
+@export_csv.label
+def label(params: ExportParams) -> str:
+    """The dataset and the days; of what a filter chooses only that it does, since it may hold what is nobody's business."""
+    more = "all rows" if params.everything else "filtered" if params.filter else ""
+    return ", ".join(part for part in (params.dataset, params.days, more) if part)
 
 
 def question_of(params: ExportParams, dataset: Dataset) -> Question:

@@ -112,10 +112,9 @@ class ExportOptions(BaseModel):
         """The form, if it is one that is made of the rows when they are all there."""
         return next((form for form in outputs.FORMS if form == self.format), None)
 
-    @property
-    def file(self) -> tuple[str, str]:
-        """The name of the file and its media type."""
+    def file(self, stem: str) -> tuple[str, str]:
+        """The name of the file, whose ending says its form, and its media type."""
         form = self.format or "csv"
         if self.compression:
-            return f"data.{form}{SUFFIX[self.compression]}", MEDIA_TYPE[self.compression]
-        return f"data.{form}", MEDIA_TYPES[form]
+            return f"{stem}.{form}{SUFFIX[self.compression]}", MEDIA_TYPE[self.compression]
+        return f"{stem}.{form}", MEDIA_TYPES[form]

@@ -31,3 +31,9 @@ def generate(ctx: Context, params: GenerateParams, cursor: int = 0) -> Steps:
         done = min(params.rows, done + BLOCK)
         yield Checkpoint(cursor=done, done=done, total=params.rows, phase="write")
     return {"rows": params.rows, "seed": params.seed}
+
+
+@generate.label
+def label(params: GenerateParams) -> str:
+    """How many."""
+    return f"{params.rows:,} made-up people"

@@ -57,6 +57,8 @@ class Look(Protocol):
 
 Check = Callable[[Look, Any], None]
 Rank = Callable[[Look, Any], int]
+Label = Callable[[Any], str]
+LONGEST_LABEL = 200  # letters of what people call a task
 
 
 class Kind:
@@ -91,6 +93,7 @@ class Kind:
         self.reversing: Reverse | None = None
         self.check_params: Check | None = None
         self.rank_params: Rank | None = None
+        self.label_params: Label | None = None
         self.undoable = undoable
         self.changeable = tuple(changeable)
         self.queue = queue
@@ -152,6 +155,16 @@ class Kind:
         """Decorator: the priority of a task whose request names none, by its parameters."""
         self.rank_params = function
         return function
+
+    def label(self, function: Label) -> Label:
+        """Decorator: what people call a task, by its parameters: the page, the command line and webhooks tell it by that."""
+        self.label_params = function
+        return function
+
+    def label_of(self, params: BaseModel) -> str | None:
+        """What people call a task with these parameters, on one line; None where the kind does not say."""
+        said = "" if self.label_params is None else self.label_params(params)
+        return " ".join(said.split())[:LONGEST_LABEL] or None
 
     def parse(self, params: Mapping[str, JsonValue]) -> BaseModel:
         """The parameters as the kind's model; InvalidParams says which field is wrong."""

@@ -11,6 +11,7 @@ from waystation.states import FINAL, MEANING
 from waystation.web import current, words
 from waystation.web.pages import download, home, kinds, live, login, many, one, preview, schedules, system, upload, webhooks
 from waystation.web.pages.consequences import ASKS_FIRST, HINTS
+from waystation.web.pages.offers import offered
 
 ROOMS = (
     login.room,
@@ -51,7 +52,8 @@ def install(app: Flask) -> None:
         states=[s.value for s in State],
         counts_of=[s.value for s in State if s not in FINAL or s is State.FAILED],
         places=PLACES,
+        offered=lambda task: offered(task, current.doorstep_of(app).house.control.registry),
     )
     app.context_processor(lambda: {"me": current.caller()})
-    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded", "coming", "days", "happened"):
+    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded", "coming", "happened"):
         app.jinja_env.filters[name] = getattr(words, name)

@@ -85,7 +85,7 @@ class TaskOut(Shape):
     task_id: str
     self_url: str
     kind: str
-    label: str | None = Field(description="What people call it: the name of the file that was sent, if one was.")
+    label: str | None = Field(description="What people call it: the name of the file that was sent, or what its kind says.")
     status: str = Field(description="What people see: state, or pausing, stopping, terminating, undoing.")
     state: str
     wish: str | None = Field(description="What was asked and is not met yet: pause, stop or terminate.")

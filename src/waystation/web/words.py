@@ -35,14 +35,6 @@ def facts(task: TaskOut) -> list[str]:
     return said
 
 
-def days(task: TaskOut) -> str:
-    """The days that a task was asked for, by which people tell one download from another; nothing without any."""
-    first, last = (v if isinstance(v := task.params.get(name), str) else None for name in ("from", "till"))
-    if first and last:
-        return f"{first} to {last}"
-    return f"from {first}" if first else f"till {last}" if last else ""
-
-
 def happened(event: Event) -> str:
     """A line of the timeline for who doesn't know the words of `states`."""
     if event.event == Moved.CLAIM:

@@ -14,7 +14,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Self
 from uuid import UUID, uuid4
 
@@ -242,7 +241,7 @@ class S3Files(Files):
         size = sum(length for _, length in segments)
         attributes: Attributes = {
             "Content-Type": media_type,
-            "Content-Disposition": f'attachment; filename="{task}{"".join(PurePosixPath(_key(name)).suffixes)}"',
+            "Content-Disposition": f'attachment; filename="{_key(name)}"',
         }
         digest, done = hashlib.sha256(), 0
         writer = self.bucket.writer(target, attributes)

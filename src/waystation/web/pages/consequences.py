@@ -82,6 +82,8 @@ def _how_it_ends(verb: Verb, task: Task) -> Iterator[str]:
         yield "It ends after the step that it is at."
     elif task.state is State.QUEUED and not task.situation.touched:
         yield "It has not begun, so there is nothing to take back."
+    elif task.state is State.FAILED:
+        yield "It is given up: nothing runs, and it can't be retried any more."
 
 
 def _what_goes(verb: Verb, held: Holds) -> Iterator[str]:

@@ -27,7 +27,7 @@
         padding: [null, 32, null, null], // the last time is written whole
         legend: { show: false },
         scales: { y: { range: (self, least, most) => [0, most * 1.1 || 1] } },
-        axes: [{ ...axis, space: 90, values: (self, ticks, at, space, step) => ticks.map((value) => (step < 60 ? second : step < 86400 ? minute : day).format(value * 1000)) }, { ...axis, size: 70, values: (self, ticks) => ticks.map((value) => short.format(value)) }],
+        axes: [{ ...axis, size: 32, space: 90, values: (self, ticks, at, space, step) => ticks.map((value) => (step < 60 ? second : step < 86400 ? minute : day).format(value * 1000)) }, { ...axis, size: 52, values: (self, ticks) => ticks.map((value) => short.format(value)) }],
         series: [{}, { label: `${unit} a second`, stroke: colour("--run"), width: 2, points: { show: false } }],
       },
       data,
