@@ -24,14 +24,13 @@ WORKDIR /build
 COPY deploy/image/requirements*.lock deploy/image/build.lock ./
 # The extras of pyproject.toml, separated by spaces, which are to be in the image.
 ARG EXTRAS=
-RUN locks="--requirement requirements.lock" \
+RUN set -- --requirement requirements.lock \
  && for extra in ${EXTRAS}; do \
       [ -f "requirements-${extra}.lock" ] || { echo "EXTRAS: the image has no extra '${extra}'." >&2; exit 1; }; \
-      locks="${locks} --requirement requirements-${extra}.lock"; \
+      set -- "$@" --requirement "requirements-${extra}.lock"; \
     done \
  && python3 -m venv --without-pip /opt/waystation \
- && echo "${locks}" | xargs python3 -m pip --python /opt/waystation/bin/python install --require-hashes --only-binary :all: \
-      --no-compile \
+ && python3 -m pip --python /opt/waystation/bin/python install --require-hashes --only-binary :all: --no-compile "$@" \
  && python3 -m venv builder \
  && builder/bin/pip install --require-hashes --requirement build.lock
 
