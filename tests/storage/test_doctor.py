@@ -199,7 +199,9 @@ def test_a_disk_with_little_room(settings: Settings, monkeypatch: pytest.MonkeyP
 
 def test_no_bucket(settings: Settings) -> None:
     given = {"storage": "s3://bucket", "s3_endpoint": "http://127.0.0.1:9", "s3_key": "k", "s3_secret": "s"}
-    assert only(settings, "storage", **given).startswith("The bucket bucket at http://127.0.0.1:9 does not answer")
+    said = only(settings, "storage", **given)
+    assert said.startswith("The bucket bucket at http://127.0.0.1:9 does not answer")
+    assert "WAYSTATION_S3_ENDPOINT" in said
 
 
 def test_a_setting_that_is_none(settings: Settings) -> None:

@@ -68,7 +68,10 @@ class Bucket:
             return StorageUnavailable(
                 f"There is no bucket {self.name}.", remedy="Make it, or name another one in WAYSTATION_STORAGE."
             )
-        return StorageUnavailable(f"{self.where[:1].upper()}{self.where[1:]} does not answer as it should: {reason}")
+        return StorageUnavailable(
+            f"{self.where[:1].upper()}{self.where[1:]} does not answer as it should: {reason}",
+            remedy="Look at the server; or mend WAYSTATION_S3_ENDPOINT and WAYSTATION_STORAGE. A firewall may be in between.",
+        )
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """One object of its own, there for good."""
