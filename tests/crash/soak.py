@@ -248,13 +248,13 @@ class Soak:
         return True
 
     # -- the run
-    def run(self, seconds: float) -> Score:
-        """Quiet run, attacks, peace, comparison."""
+    def run(self, seconds: float, attacks: int) -> Score:
+        """Quiet run, attacks for so long and of that number at least, peace, comparison."""
         self.workers = [launch_worker(self.house), launch_worker(self.house)]
         self._reference()
         until = time.monotonic() + seconds
         next_attack = time.monotonic()
-        while time.monotonic() < until:
+        while time.monotonic() < until or sum(self.score.attacks.values()) < attacks:
             self.feed()
             self.ask()
             self.thaw()
@@ -347,8 +347,8 @@ class Soak:
             self.score.notes.append(f"left: {files}")
 
 
-def soak(seconds: float, seed: int) -> Score:
-    """Run it on a home of its own, which is removed afterwards."""
+def soak(seconds: float, seed: int, *, attacks: int = 0) -> Score:
+    """Run it on a home of its own, which is removed afterwards: so long, and longer where a slow machine made fewer `attacks`."""
     home = Path(tempfile.mkdtemp(prefix="ws-soak-"))
     settings = Settings.from_env(
         {}, home=home, lease=LEASE, heartbeat=0.3, reap=0.3, chunk_rows=250, slots=2, log="error", lock_timeout=2.0
@@ -359,7 +359,7 @@ def soak(seconds: float, seed: int) -> Score:
             house.settings = named
             run = Soak(house, seed)
             try:
-                return run.run(seconds)
+                return run.run(seconds, attacks)
             finally:
                 for worker in run.workers:
                     run.thaw(everything=True)
