@@ -348,7 +348,7 @@ class Soak:
 
 
 def soak(seconds: float, seed: int, *, attacks: int = 0) -> Score:
-    """Run it on a home of its own, which is removed afterwards: so long, and longer where a slow machine made fewer `attacks`."""
+    """Run it on a home of its own, which is removed afterwards: so long, and on until `attacks` were made."""
     home = Path(tempfile.mkdtemp(prefix="ws-soak-"))
     settings = Settings.from_env(
         {}, home=home, lease=LEASE, heartbeat=0.3, reap=0.3, chunk_rows=250, slots=2, log="error", lock_timeout=2.0
