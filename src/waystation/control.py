@@ -364,6 +364,14 @@ class Control:
         if sent is not None:
             self._must_own(sent)
 
+    def waiting_upload(self, id: str) -> Upload | None:
+        """An upload that the caller may give to a task; None if it is not there, or another task has it."""
+        with suppress(ValueError), self.database.transaction() as connection:
+            sent = uploads.get(connection, UUID(id))
+            if sent is not None and sent.task is None and self.caller.owns(sent.created_by):
+                return sent
+        return None
+
     def _hold_uploads(self, connection: Connection, task: Task) -> None:
         name = task.params.get("upload")
         if name is None or task.params.get("dry_run"):  # what is only checked can be imported after it

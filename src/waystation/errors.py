@@ -177,7 +177,7 @@ class InvalidFilter(InvalidRequest):
     """The filter of rows can't be read, or does not fit the dataset."""
 
     code = "invalid-filter"
-    remedy = "See docs/how-to-export.md for what a filter may say; `position` is the character that is wrong, from 1."
+    remedy = "Write it as in `age >= 18 and city = 'Bonn'`; docs/how-to-export.md has all that it may say."
 
 
 class InvalidOrder(InvalidRequest):

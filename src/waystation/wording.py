@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _SUBJECT = re.compile("^(Input|String|List|Dictionary) should")
+_BOUND = re.compile("(less|greater) than or equal to ")
+_BOUNDS = {"less": "most", "greater": "least"}
 
 
 def problem(message: str, kind: str, where: str) -> str:
@@ -14,4 +16,4 @@ def problem(message: str, kind: str, where: str) -> str:
     if kind == "missing":
         return "is missing"
     message = message.removeprefix("Value error, ")  # the library's word for what a validator of ours said
-    return _SUBJECT.sub("must", message)
+    return _BOUND.sub(lambda bound: f"at {_BOUNDS[bound[1]]} ", _SUBJECT.sub("must", message))

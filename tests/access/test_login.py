@@ -125,3 +125,13 @@ def test_a_script_of_ours_is_told_to_go_to_the_login(app: Flask, tokens: dict[st
     headers = {**HTML, "HX-Request": "true", "HX-Current-URL": "http://localhost/system?x=1"}
     answer = app.test_client().get("/", headers=headers)
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/login?next=%2Fsystem")
+
+
+def test_a_login_that_has_ended_says_so_where_something_is_sent(app: Flask, tokens: dict[str, str]) -> None:
+    stranger = app.test_client()
+    for headers in ({**HTML, **OURS}, {**HTML, **OURS, "HX-Request": "true"}):
+        answer = stranger.post("/kinds/generate/start", data={"rows": "5"}, headers=headers)
+        assert (answer.status_code, answer.mimetype) == (401, "text/html")
+        assert "Your login has ended, and nothing was changed." in answer.text
+        assert 'href="/login" target="_blank"' in answer.text
+    assert stranger.post("/tasks", json={"kind": "generate"}).get_json()["code"] == "token-needed"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import io
 import re
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.web.conftest import PEOPLE, end_of, imported
@@ -61,6 +64,61 @@ def test_a_kind_s_form_starts_a_task_and_says_what_is_wrong_in_it(client: FlaskC
     assert re.search(r'name="steps" type="number" value="2"', again)
     assert client.get("/kinds/test.count").get_json()["name"] == "test.count"
     assert client.get("/kinds/none").status_code == 404
+
+
+def test_a_kind_that_takes_a_file_has_it_in_its_form_and_keeps_it_when_something_else_is_wrong(client: FlaskClient) -> None:
+    assert re.search(r'<input type="file" name="upload"[^>]* required>', page(client, "/kinds/import"))
+    file = (io.BytesIO(PEOPLE), "folk.csv")
+    fields = {"upload": file, "dataset": "filed", "max_errors": "many"}
+    wrong = client.post("/kinds/import/start", data=fields, headers=BROWSER)
+    text = wrong.get_data(as_text=True)
+    assert wrong.status_code == 422
+    assert re.search(r'name="max_errors" aria-invalid="true"[^>]*value="many"', text)
+    assert "<strong>folk.csv</strong>" in text
+    kept = re.search(r'<input type="hidden" name="upload" value="([0-9a-f-]{36})">', text)
+    assert kept
+    mended = {"upload": [kept[1], (io.BytesIO(b""), "")], "dataset": "filed", "max_errors": "0"}
+    done = client.post("/kinds/import/start", data=mended, headers=BROWSER)
+    assert done.status_code == 303
+    assert end_of(client, client.get(done.headers["Location"]).get_json())["counts"]["good"] == 3
+    fields = {"upload": (io.BytesIO(b""), ""), "dataset": "filed"}
+    assert client.post("/kinds/import/start", data=fields, headers=BROWSER).status_code == 422  # none was chosen
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "says"),
+    [
+        ("till", {"from": "2016-01-01", "till": "2015-01-01"}, "is later than"),
+        ("dataset", {"dataset": "nowhere"}, "no dataset named"),
+        ("filter", {"filter": "age >= and"}, "wrong at character 8"),
+        ("order", {"order": "nothing"}, "Take one of its columns: name, age, record_date."),
+        ("by", {"by": "nothing", "from": "2015-01-01"}, "Take one of its columns: name, age, record_date."),
+        ("from", {"from": "yesterday"}, "YYYY-MM-DD"),
+        (None, {"format": "parquet", "compression": "gzip"}, "has no meaning for parquet"),
+    ],
+)
+def test_what_is_wrong_in_a_download_stands_at_its_field_and_what_was_typed_is_kept(
+    client: FlaskClient, field: str | None, typed: dict[str, str], says: str
+) -> None:
+    if client.get("/datasets/asked_of").status_code == 404:
+        imported(client, PEOPLE, dataset="asked_of")
+    answer = client.post("/download", data={"dataset": "asked_of", **typed}, headers=BROWSER)
+    text = html.unescape(answer.get_data(as_text=True))
+    assert answer.status_code in (404, 422)
+    assert says in text
+    assert re.findall(r'name="(\w+)" aria-invalid', text) == ([field] if field else [])
+    assert all(value in text for value in typed.values())
+    assert client.get("/tasks/?kind=export").get_json()["tasks"] == []
+
+
+def test_a_file_that_is_none_can_not_be_started(client: FlaskClient) -> None:
+    for data, says in ((b"", "The file is empty."), (b"\x89PNG\r\n\x1a\n" + bytes(40), "PNG picture")):
+        sent = client.post("/upload", data={"file": (io.BytesIO(data), "notes.csv"), "dataset": "kept"}, headers=BROWSER)
+        text = page(client, sent.headers["Location"], 422)
+        assert says in text
+        assert "<h1>notes.csv</h1>" in text
+        assert 'class="note unread"' in text
+        assert 'href="/upload?dataset=kept"' in text
 
 
 def test_the_system_says_what_is_there(client: FlaskClient) -> None:

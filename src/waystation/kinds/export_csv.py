@@ -21,6 +21,7 @@ from waystation.sdk import Checkpoint, Context, Look, Order, Question, Steps, co
 from waystation.sdk.result import Result
 
 PAGE = 20_000  # sorted rows that are written at once
+SHOWN_COLUMNS = 20  # that an error names
 STEP = 0.12  # seconds after which a checkpoint is made although few rows were written: a pause waits for it
 
 
@@ -228,6 +229,12 @@ def question_of(params: ExportParams, dataset: Dataset) -> Question:
     )
 
 
+def _no_column(detail: str, field: str, known: list[str]) -> UnknownColumn:
+    """The error for a field that names a column which is not there: it tells those that are."""
+    some = ", ".join(known[:SHOWN_COLUMNS]) + (f" and {len(known) - SHOWN_COLUMNS} more" if len(known) > SHOWN_COLUMNS else "")
+    return UnknownColumn(detail, remedy=f"Take one of its columns: {some}.", field=field, columns=known)
+
+
 def choose_columns(dataset: Dataset, names: Sequence[str] | None) -> tuple[Column, ...]:
     """The columns of these names, in this order; all without names. Raises UnknownColumn."""
     if names is None:
@@ -235,7 +242,7 @@ def choose_columns(dataset: Dataset, names: Sequence[str] | None) -> tuple[Colum
     known = {c.name: c for c in dataset.columns}
     for name in names:
         if name not in known:
-            raise UnknownColumn(f"The dataset {dataset.name!r} has no column {name[:60]!r}.", columns=list(known))
+            raise _no_column(f"The dataset {dataset.name!r} has no column {name[:60]!r}.", "columns", list(known))
     return tuple(known[name] for name in names)
 
 
@@ -247,7 +254,7 @@ def choose_order(columns: Sequence[Column], asked: str) -> Order:
         name, way = asked.strip(), "asc"
     column = known.get(name.strip().strip('"'))
     if column is None:
-        raise UnknownColumn(f"`order` names {name[:60]!r}, which is no column.", columns=list(known))
+        raise _no_column(f"`order` names {name[:60]!r}, which is no column.", "order", list(known))
     if column.type == "json":
         raise InvalidOrder(f"The column {column.name!r} holds json, which has no order.")
     return Order(column, way.lower() == "desc")
@@ -260,7 +267,8 @@ def date_column(dataset: Dataset, params: ExportParams) -> str | None:
     dates = [c.name for c in dataset.columns if c.type in ("date", "timestamp")]
     if params.by is not None:
         if params.by not in {c.name for c in dataset.columns}:
-            raise UnknownColumn(f"The dataset {dataset.name!r} has no column {params.by[:60]!r}.")
+            names = [c.name for c in dataset.columns]
+            raise _no_column(f"The dataset {dataset.name!r} has no column {params.by[:60]!r}.", "by", names)
         if params.by not in dates:
             raise NoDateColumn(f"The column {params.by!r} holds no dates.")
         return params.by

@@ -60,32 +60,46 @@ def _multipart(
             "The request is a form without a file.",
             remedy="Send multipart/form-data with the field `file`, or the raw file with Content-Type: text/csv.",
         )
+    writer, fields = form_with_file(request, control, actor, stack, "file")
+    if writer is None:
+        raise NoFile("The form has no field `file` with a file in it.")
+    return writer, check(MultipartUpload, {**values, **fields, "file": ""})
+
+
+def form_with_file(
+    request: Request, control: Control, actor: str, stack: ExitStack, name: str
+) -> tuple[UploadWriter | None, dict[str, str]]:
+    """The file in the field `name`, written but not committed, and the other fields that are not empty; None without a file.
+
+    The writer is left when `stack` closes, as that of `take`. Raises InvalidRequest, TooLarge, DiskFull, MalformedBody.
+    """
     writer: UploadWriter | None = None
     unnamed = False  # a browser sends a file without a name when none was chosen
     field: tuple[str, bytearray] | None = None  # the part that is being read, unless it is the file
+    values: dict[str, str] = {}
     for event in _events(request):
         match event:
-            case File(name="file", filename=filename):
+            case File(name=of, filename=filename) if of == name:
                 if writer is not None:
-                    raise InvalidRequest("The request carries more than one `file`.", remedy="Send one request for each file.")
+                    raise InvalidRequest(
+                        f"The request carries more than one `{name}`.", remedy="Send one request for each file."
+                    )
                 writer = stack.enter_context(control.receive(filename or "data.csv", actor=actor))
                 field, unnamed = None, not filename
-            case File(name=name) | Field(name=name):
-                field = (name or "", bytearray())
+            case File(name=other) | Field(name=other):
+                field = (other or "", bytearray())
             case Data(data=data) if field is None:
                 assert writer is not None
                 writer.write(data)
             case Data(data=data, more_data=more):
                 assert field is not None
-                name, text = field
+                other, text = field
                 text += data
                 if len(text) > MAX_JSON:
-                    raise TooLarge(f"The field {name[:60]!r} is larger than {MAX_JSON} bytes.")
+                    raise TooLarge(f"The field {other[:60]!r} is larger than {MAX_JSON} bytes.")
                 if not more and text:
-                    values[name] = text.decode(errors="replace")
-    if writer is None or (unnamed and writer.size == 0):
-        raise NoFile("The form has no field `file` with a file in it.")
-    return writer, check(MultipartUpload, {**values, "file": ""})
+                    values[other] = text.decode(errors="replace")
+    return (None if writer is None or (unnamed and writer.size == 0) else writer), values
 
 
 def blocks_of(request: Request, size: int = BLOCK) -> Iterator[bytes]:

@@ -47,6 +47,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         version=__version__,
         meaning={s.value: m for s, m in MEANING.items()},
+        asked_for=words.ASKED,
         hints={v.value: text for v, text in HINTS.items()},
         asks_first={v.value for v in ASKS_FIRST},
         states=[s.value for s in State],
@@ -55,5 +56,5 @@ def install(app: Flask) -> None:
         offered=lambda task: offered(task, current.doorstep_of(app).house.control.registry),
     )
     app.context_processor(lambda: {"me": current.caller()})
-    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded", "coming", "happened"):
+    for name in ("facts", "number", "moment", "seconds", "size", "amount", "count", "coded", "coming", "counted", "happened"):
         app.jinja_env.filters[name] = getattr(words, name)

@@ -77,17 +77,21 @@ def install(app: Flask) -> None:
 
 
 def _ours(error: errors.WaystationError) -> Response:
-    if isinstance(error, errors.TokenNeeded) and _is_a_persons_look():
-        return _to_login()
+    if isinstance(error, errors.TokenNeeded) and _is_a_persons():
+        if request.method == "GET":
+            return _to_login()
+        g.has_page = True
+        error = errors.TokenNeeded(
+            "Your login has ended, and nothing was changed.", remedy="Log in, come back to this page, and send it once more."
+        )
     refusals.note(error)
     if error.status >= 500 and error.retry_after is None:
         log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
     return answer(error)
 
 
-def _is_a_persons_look() -> bool:
-    offered = ["application/json", "text/html"]
-    return request.method == "GET" and request.accept_mimetypes.best_match(offered) == "text/html"
+def _is_a_persons() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
 def _to_login() -> Response:

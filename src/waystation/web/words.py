@@ -13,6 +13,12 @@ from waystation.web.shapes import TaskOut
 
 THIN = "\u202f"  # a narrow space that no line breaks at
 _HAPPENED = {Moved.RELEASE.value: "given back", Moved.LOSE.value: "its worker was lost", Moved.REVERT.value: "taking back"}
+_COUNTED = {"good": "rows taken", "bad": "rows rejected", "rows": "rows", "reversed": "taken back", "left": "left standing"}
+ASKED = {  # what a wish that is not met yet leads to
+    "pause": "It pauses as soon as its step is done.",
+    "stop": "It stops as soon as its step is done, and what it did is taken back.",
+    "terminate": "Its process is ended, and what it staged is dropped.",
+}
 _GONE = ("stopped", "terminated", "undone")  # what came of such a task is there no longer
 
 
@@ -26,6 +32,8 @@ def facts(task: TaskOut) -> list[str]:
         said.append(f"{p.percent:.0f}{THIN}%")
     if rows is not None:
         said.append(f"{count(rows, 'row')} taken back" if rows and task.state in _GONE else count(rows, "row"))
+    elif task.state in _GONE and task.counts.get("reversed"):
+        said.append(f"{number(task.counts['reversed'])} {p.unit} taken back")
     elif p.done and not task.complete:
         said.append(f"{number(p.done)} {p.unit}")
     if p.rate:
@@ -33,6 +41,12 @@ def facts(task: TaskOut) -> list[str]:
     if p.eta is not None:
         said.append(f"{seconds(p.eta)} left")
     return said
+
+
+def counted(task: TaskOut) -> list[tuple[str, int]]:
+    """What its kind has counted, each with what it is a number of."""
+    of = "rows" if task.progress.unit == "bytes" else task.progress.unit
+    return [(_COUNTED.get(name, f"{of} {name}").capitalize(), value) for name, value in task.counts.items()]
 
 
 def happened(event: Event) -> str:

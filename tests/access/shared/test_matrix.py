@@ -82,6 +82,7 @@ DECIDED = {
 PAGES = {
     "GET /": SEE,
     "GET /download": OPERATE,
+    "POST /download": OPERATE,
     "GET /kinds/<name>/schedule": OPERATE,
     "GET /live": SEE,
     "GET /login": ANY,

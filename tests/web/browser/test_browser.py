@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.promises.test_teams import service
 from tests.support import at_state, people_csv, reached, send, wait_until
 from tests.web.browser.chromium import PATIENCE, violations
 from tests.web.browser.conftest import Visit
@@ -20,7 +21,7 @@ from waystation.web.page import PLACES
 from waystation.wiring import House
 
 TOWN = {
-    "kinds": "tests.kinds",
+    "kinds": "tests.kinds,examples.teams",
     "chunk_rows": 10,
     "slots": 2,
     "webhook_networks": ("192.0.2.0/24",),
@@ -174,6 +175,46 @@ def test_the_list_is_live_and_many_are_picked(visit: Visit, town: House) -> None
         expect(row.locator(".badge")).to_have_text("terminated")
     page.get_by_label("Search tasks").fill("no such task")
     expect(page.locator("#list")).to_contain_text("No task fits")
+
+
+@pytest.mark.long
+def test_teams_are_made_through_a_slow_service_and_taken_back(visit: Visit, town: House) -> None:
+    person = visit()
+    page = person.page
+    with service(seconds=0.03) as (books, address):
+
+        def start(rows: int) -> None:
+            data = "name,phone\n" + "".join(f"team {n},+49 {n:05}\n" for n in range(rows))
+            page.goto("/kinds/teams.create")
+            page.get_by_label("File").set_input_files({"name": "teams.csv", "mimeType": "text/csv", "buffer": data.encode()})
+            page.get_by_label("Service").fill(address)
+            press(page, "Start")
+            page.wait_for_url("**/tasks/*")
+
+        start(20_000)
+        status(page, "running")
+        grows(page.locator("#head progress"))
+        press(page, "Pause")
+        status(page, "paused")
+        made = books.summary()["created"]
+        assert made > 0
+        press(page, "Resume")
+        wait_until(lambda: books.summary()["created"] > made, PATIENCE)
+        press(page, "Stop…")
+        asked = page.get_by_role("dialog")
+        expect(asked).to_contain_text(re.compile(r"What it did outside Waystation \([\d,]+ teams\) is taken back one by one"))
+        asked.get_by_role("button", name="Stop and take back").click()
+        status(page, "stopped")
+        expect(page.locator("#head .facts")).to_contain_text("teams taken back")
+        assert books.teams == {}
+
+        start(12)
+        status(page, "succeeded")
+        assert len(books.teams) == 12
+        press(page, "Undo…")
+        asked.get_by_role("button", name="Take it back").click()
+        status(page, "undone")
+        assert books.teams == {}
 
 
 @pytest.mark.long

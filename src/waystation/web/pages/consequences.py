@@ -100,7 +100,7 @@ def _what_goes(verb: Verb, held: Holds) -> Iterator[str]:
     if held.own_undo and task.situation.touched:
         yield from _outside(verb, task)
     if task.params.get("upload") and task.label:
-        yield f"The uploaded file {task.label} goes too: to import it again, upload it again."
+        yield f"The uploaded file {task.label} goes too: to use it again, upload it again."
 
 
 def _published(held: Holds) -> Iterator[str]:
@@ -127,6 +127,6 @@ def _outside(verb: Verb, task: Task) -> Iterator[str]:
     if verb is Verb.TERMINATE:
         yield f"What it did outside Waystation ({done}) is left standing, and listed here as left over."
     elif task.state is State.TERMINATED:
-        yield "What was left standing outside is taken back by the kind's own steps."
+        yield "What was left standing outside is taken back now."
     else:
-        yield f"What it did outside Waystation ({done}) is taken back by the kind's own steps, which takes some time."
+        yield f"What it did outside Waystation ({done}) is taken back one by one, which takes some time."

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from waystation.errors import WaystationError
 from waystation.model import JsonValue
 
 Schema = Mapping[str, Any]
+FILE = "upload"  # the parameter of a kind that takes a file
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One field of a form. `widget`: text, password, number, date, choice, yes, json or lines."""
+    """One field of a form. `widget`: text, password, number, date, choice, file, json or lines."""
 
     name: str
     help: str
@@ -23,6 +25,7 @@ class Input:
     value: str = ""
     hint: str = ""  # the default, shown while nothing is typed
     choices: tuple[str, ...] = ()
+    problem: str = ""  # what is wrong with what was typed
     attributes: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -32,12 +35,30 @@ class Input:
         return words[:1].upper() + words[1:]
 
 
-def inputs(schema: Schema, values: Mapping[str, JsonValue] | None = None, *, without: Iterable[str] = ()) -> list[Input]:
-    """The fields of a schema's properties, filled with `values` (parameters, or what was typed)."""
-    left, given = set(without), values or {}
+def takes_file(schema: Schema) -> bool:
+    """Whether a kind's tasks are given a file."""
+    prop = _plain(schema.get("properties", {}).get(FILE, {}), schema)
+    return prop.get("format") == "uuid"
+
+
+def problems(error: WaystationError | None) -> dict[str, str]:
+    """What is wrong with each field, as far as the error tells it of one."""
+    told = error.extra.get("fields", ()) if error else ()
+    return {str(one["field"]).partition(".")[0]: str(one["problem"]) for one in told}
+
+
+def inputs(
+    schema: Schema,
+    values: Mapping[str, JsonValue] | None = None,
+    *,
+    without: Iterable[str] = (),
+    wrong: Mapping[str, str] | None = None,
+) -> list[Input]:
+    """The fields of a schema's properties, filled with `values` (parameters, or what was typed); `wrong`: what is wrong."""
+    left, given, problem = set(without), values or {}, wrong or {}
     required = set(schema.get("required", ()))
     return [
-        _input(name, _plain(prop, schema), name in required, given.get(name))
+        replace(_input(name, _plain(prop, schema), name in required, given.get(name)), problem=problem.get(name, ""))
         for name, prop in schema.get("properties", {}).items()
         if name not in left
     ]
@@ -67,7 +88,9 @@ def _input(name: str, prop: dict[str, Any], required: bool, value: JsonValue) ->
         if key in prop
     }
     choices: tuple[str, ...] = ()
-    if "enum" in prop or "const" in prop:
+    if name == FILE and prop.get("format") == "uuid":
+        widget = "file"
+    elif "enum" in prop or "const" in prop:
         widget, choices = "choice", tuple(str(v) for v in prop.get("enum", [prop.get("const")]))
     elif kind == "boolean":
         widget, choices = "choice", ("true", "false")
@@ -83,7 +106,9 @@ def _input(name: str, prop: dict[str, Any], required: bool, value: JsonValue) ->
         attributes["autocomplete"] = "new-password"
     else:
         widget = "date" if prop.get("format") == "date" else "text"
-    return Input(name, prop.get("description", ""), widget, required, _typed(value), _typed(default), choices, attributes)
+    return Input(
+        name, prop.get("description", ""), widget, required, _typed(value), _typed(default), choices, attributes=attributes
+    )
 
 
 def _typed(value: JsonValue) -> str:

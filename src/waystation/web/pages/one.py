@@ -57,9 +57,9 @@ def asked(task: Task) -> dict[str, JsonValue]:
 
 def again(task: Task) -> tuple[str, str] | None:
     """Where the same can be asked for once more, and what that is called; an imported file has to be uploaded again."""
-    if "upload" in task.params and task.params.get("dry_run"):
+    if task.kind == "import" and task.params.get("dry_run"):
         return "Import this file", preview.address(task.params)
-    if "upload" in task.params:
+    if task.kind == "import":
         return "Upload another file into it", f"/upload?{urlencode({'dataset': task.dataset})}" if task.dataset else "/upload"
     if current.control().registry.find(task.kind) is None:
         return None

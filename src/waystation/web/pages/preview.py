@@ -61,10 +61,12 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
     except InvalidRequest as wrong:
         error = error or wrong
     typed = request.values.to_dict()
+    sent = None if found else current.control().waiting_upload(id)
     made = render_template(
         "preview.html",
         id=id,
         found=found,
+        name=found.upload.name if found else sent.name if sent else "The file",
         crossed=_crossed(found) if found else [],
         odd={name for s in found.swapped for name in (s.first, s.second)} if found else (),
         error=None if found and isinstance(error, DuplicateFile) else error,  # the look says it, with what can be done
@@ -72,7 +74,7 @@ def page(id: str, error: WaystationError | None = None) -> ResponseReturnValue:
         again=typed.get("allow_duplicate") == "true",
         dataset=typed.get("dataset", ""),
         datasets=[d.name for d in current.control().datasets()],
-        groups=_groups(typed),
+        groups=_groups(typed, forms.problems(error)),
         mended=address({**typed, "upload": id, "columns": found.mended}) if found and found.mended else None,
     )
     return make_response(made, error.status if error else 200)
@@ -84,9 +86,9 @@ def _crossed(found: Preview) -> list[str]:
     return [f"{c.header} as {c.name}" for c in found.columns if c.name != c.header and c.name in headers]
 
 
-def _groups(typed: Mapping[str, str]) -> list[tuple[str, list[forms.Input], bool]]:
+def _groups(typed: Mapping[str, str], wrong: Mapping[str, str]) -> list[tuple[str, list[forms.Input], bool]]:
     """The options in groups: the name of each, its fields, and whether something was said in it."""
-    fields = {f.name: f for f in forms.inputs(SCHEMA, typed, without=ABOVE)}
+    fields = {f.name: f for f in forms.inputs(SCHEMA, typed, without=ABOVE, wrong=wrong)}
     named = {name for _, names in GROUPS for name in names}
     groups = [*GROUPS, ("More", tuple(name for name in fields if name not in named))]
     made = [(title, [fields[name] for name in names if name in fields]) for title, names in groups]

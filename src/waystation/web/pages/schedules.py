@@ -51,8 +51,9 @@ class Act(Input):
 
 def listing(found: list[Schedule]) -> str:
     """All schedules, with their next times."""
+    kinds = [k.name for k in current.control().kinds() if not forms.takes_file(k.schema)]  # a file is for one task alone
     pairs = [(schedule, Times.of(schedule.cron, schedule.zone)) for schedule in found]
-    return render_template("schedules.html", schedules=pairs, kinds=[k.name for k in current.control().kinds()])
+    return render_template("schedules.html", schedules=pairs, kinds=kinds)
 
 
 @room.get("/kinds/<name>/schedule", needs=Need.SUBMIT)
@@ -119,7 +120,7 @@ def _form(
         kind=kind,
         said=said,
         changes=changes,
-        inputs=forms.inputs(kind.schema, values),
+        inputs=forms.inputs(kind.schema, values, wrong=forms.problems(error)),
         times=Times.of(cron, said.get("zone") or "UTC") if cron else None,
         error=error,
     )

@@ -9,6 +9,7 @@
   const minute = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
   const height = 180;
+  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800]; // seconds between two times of the axis
   let plot;
 
   async function draw() {
@@ -27,7 +28,7 @@
         padding: [null, 32, null, null], // the last time is written whole
         legend: { show: false },
         scales: { y: { range: (self, least, most) => [0, most * 1.1 || 1] } },
-        axes: [{ ...axis, size: 32, space: 90, values: (self, ticks, at, space, step) => ticks.map((value) => (step < 60 ? second : step < 86400 ? minute : day).format(value * 1000)) }, { ...axis, size: 52, values: (self, ticks) => ticks.map((value) => short.format(value)) }],
+        axes: [{ ...axis, size: 32, space: 90, incrs: steps, values: (self, ticks, at, space, step) => ticks.map((value) => (step < 60 ? second : step < 86400 ? minute : day).format(value * 1000)) }, { ...axis, size: 52, values: (self, ticks) => ticks.map((value) => short.format(value)) }],
         series: [{}, { label: `${unit} a second`, stroke: colour("--run"), width: 2, points: { show: false } }],
       },
       data,

@@ -49,7 +49,8 @@ document.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
-  if (ctx.request.method === "POST" && dialog.contains(ctx.sourceElement) && ctx.response?.status < 400) {
+  const status = ctx.response?.status;
+  if (ctx.request.method === "POST" && dialog.contains(ctx.sourceElement) && (status < 400 || status === 409)) {
     dialog.close();
     for (const pick of document.querySelectorAll(".pick:checked")) pick.checked = false;
   }
@@ -74,6 +75,13 @@ function say(text) {
 }
 document.addEventListener("htmx:error", ({ detail }) => {
   if (detail.ctx) say("The server does not answer. Nothing was changed; try again in a moment.");
+});
+
+// -- what is being mended is no longer said to be wrong
+document.addEventListener("input", ({ target }) => {
+  if (!target.matches("[aria-invalid]")) return;
+  target.removeAttribute("aria-invalid");
+  target.closest("label")?.querySelector(".wrong")?.remove();
 });
 
 // -- the live stream: each message carries the pieces that changed, rendered by the server
