@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waystation.errors import WrongSetting
+from waystation.wording import problem
 
 _BARE = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}  # names other software uses too
 
@@ -173,7 +174,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             name = env_name(str(first["loc"][0])) if first["loc"] else "The environment"
-            raise WrongSetting(f"{name} is wrong: {first['msg']}.") from error
+            raise WrongSetting(f"{name} {problem(first['msg'], first['type'], 'the environment')}.") from error
         lone = [n for n in ("s3_endpoint", "s3_public_endpoint") if getattr(made, n)]
         if made.storage is None and lone:
             raise WrongSetting(f"{env_name(lone[0])} is set, but no bucket: set WAYSTATION_STORAGE to s3://BUCKET, or drop it.")

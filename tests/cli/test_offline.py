@@ -91,7 +91,7 @@ def test_wrong_arguments_are_told_before_any_server_is_asked(arguments: list[str
 
 def test_an_address_that_is_none() -> None:
     done = run("tasks", "--url", "ftp://example")
-    assert done.returncode == 6
+    assert done.returncode == 2
     assert "http://HOST:PORT" in done.stderr
 
 

@@ -62,7 +62,7 @@ def _grid(tasks: list[Task], width: int) -> Table:
     rows = [_texts(task, width) for task in tasks]
     status, name, what, amount, pace = (max((row[at].cell_len for row in rows), default=0) for at in range(5))
     room = width - status - name - amount - pace - 5  # a blank behind each
-    bar = max(BAR, min(40, width // 6))
+    bar = max(BAR, min(40, width // 6, room - what))
     bar = bar if room >= min(what, LEAST) + bar else 0
     widths = [status, name, max(0, min(what, room - bar)), *([bar] if bar else []), amount, pace]
     grid = Table.grid(padding=(0, 1))
@@ -75,12 +75,12 @@ def _grid(tasks: list[Task], width: int) -> Table:
 
 def _texts(task: Task, width: int) -> tuple[Text, Text, Text, Text, Text]:
     """Its status, id and name, how far it is and how long it will take, as short as the terminal asks for."""
-    of = f" {task['dataset']}" if task["dataset"] else ""
+    of = task["label"] or task["dataset"] or ""
     roomy = width >= ROOMY
     return (
         Text.from_markup(look.status(task.status)),
         Text(task.id if width >= WIDE else task.id[:8], style="dim"),
-        Text(f"{task.kind}{of}"),
+        Text(f"{task.kind} {of}".rstrip()),
         Text(look.amount(task.progress) if roomy else look.share(task.progress)),
         Text.from_markup(look.pace(task) if roomy else look.left(task), style="dim"),
     )

@@ -24,7 +24,7 @@ def _client(context: click.Context) -> Client:
     """The server that the line so far names. A short timeout: nobody waits for a completion."""
     session = Session()
     for of in (context.find_root(), context):
-        session.take(url=of.params.get("url"), actor=of.params.get("actor"))
+        session.take(url=of.params.get("url"), actor=of.params.get("actor"), profile=of.params.get("profile"))
     return session.connect(timeout=PATIENCE)
 
 

@@ -329,7 +329,9 @@ def submit(
     try:
         given = json.loads(params)
     except ValueError as error:
-        raise click.BadParameter(f"it is not valid JSON: {error}", param_hint="PARAMS") from None
+        raise click.BadParameter(
+            f"it is not valid JSON: {error}. Write it as '{{\"rows\": 1000}}', or use --set rows=1000.", param_hint="PARAMS"
+        ) from None
     if not isinstance(given, dict):
         raise click.BadParameter("it is not a JSON object.", param_hint="PARAMS")
     given |= values

@@ -15,6 +15,7 @@ from waystation.client import EventJson, ProgressJson, Task
 ID_WIDTH = 36
 SHOWN_REASONS = 12  # sorts of rejected rows on the sheet of a task
 WIDE_ENOUGH = 100  # columns of a terminal from which on the list says who submitted
+ROOM_FOR_NAMES = 140  # and what people call it
 COLOURS = {
     "queued": "dim",
     "running": "cyan",
@@ -116,7 +117,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequ
 
 def tasks(found: Iterable[Task], width: int) -> Table:
     """The list of tasks, for a console of that width."""
-    titles = ("TASK", "KIND", "DATASET", "STATUS", "DONE", "CREATED", "BY")
+    titles = ("TASK", "KIND", "DATASET", "STATUS", "DONE", "CREATED", "BY", "NAME")
     rows = (
         (
             t["task_id"],
@@ -126,10 +127,11 @@ def tasks(found: Iterable[Task], width: int) -> Table:
             share(t["progress"]),
             when(t["created_at"]),
             escape(t["created_by"]),
+            escape(t["label"] or ""),
         )
         for t in found
     )
-    shown = len(titles) if width >= WIDE_ENOUGH else len(titles) - 1
+    shown = len(titles) if width >= ROOM_FOR_NAMES else len(titles) - 1 if width >= WIDE_ENOUGH else len(titles) - 2
     return table(titles[:shown], (row[:shown] for row in rows), numbers=("DONE",))
 
 

@@ -54,6 +54,7 @@ def settle(tasks: list[Task], wanted: frozenset[str]) -> None:
 @click.option("--kind", help="Only tasks of this kind.", shell_complete=completing.kinds)
 @click.option("--dataset", help="Only tasks on this dataset.", shell_complete=completing.datasets)
 @click.option("--by", "created_by", help="Only tasks that this person submitted.")
+@click.option("--search", metavar="TEXT", help="Only tasks with this in their name, kind, dataset, person or id.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="So many at most.")
 @remote
 def tasks(session: Session, limit: int, **which: str | None) -> None:
@@ -81,7 +82,7 @@ def show(session: Session, task_id: str) -> None:
 
 
 @click.command()
-@click.argument("task_ids", nargs=-1, shell_complete=completing.tasks_for())
+@click.argument("task_ids", nargs=-1, metavar="[TASK_ID…]", shell_complete=completing.tasks_for())
 @click.option("--follow", "-f", is_flag=True, help="Show tasks that come later too, until Ctrl-C.")
 @remote
 def watch(session: Session, task_ids: tuple[str, ...], follow: bool) -> None:

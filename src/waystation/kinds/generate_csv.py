@@ -36,4 +36,4 @@ def generate(ctx: Context, params: GenerateParams, cursor: int = 0) -> Steps:
 @generate.label
 def label(params: GenerateParams) -> str:
     """How many."""
-    return f"{params.rows:,} made-up people"
+    return f"{params.rows:,} people"

@@ -29,6 +29,7 @@ from waystation.wiring import House, open_house
 
 INTO = Path(__file__).parents[3] / "docs" / "screenshots"
 SIZES = {"desk": {"width": 1200, "height": 780}, "phone": {"width": 390, "height": 780}}
+SHOWN = {"reference": ".opblock"}  # what is made by a script after the page has come
 BAD = "2,ann@example.org,twelve,2026-03-01\n3,,7,2026-03-02\n4,eve@example.org,9,2026-13-45\n"
 LONG_NAME = "customers-and-their-orders-of-the-northern-region-2026-q1-corrected-final.csv"
 
@@ -73,6 +74,7 @@ def fill(house: House) -> dict[str, str]:
         "task-running": f"/tasks/{counting.id}",
         "task-rejects": f"/tasks/{rejecting.id}",
         "task-failed": f"/tasks/{failed.id}",
+        "task-export": f"/tasks/{export.id}",
         "undo": f"/tasks/{march.id}/undo/ask",
         "upload": "/upload",
         "preview": f"/uploads/{upload.id}/preview?dataset=customers",
@@ -85,6 +87,8 @@ def fill(house: House) -> dict[str, str]:
         "schedule": "/kinds/export/schedule?like=nightly",
         "webhooks": "/webhooks",
         "system": "/system",
+        "audit": "/audit",
+        "reference": "/docs",
         "error": "/datasets/none",
     }
 
@@ -137,6 +141,8 @@ def main() -> None:
                             if asked.only and name not in asked.only:
                                 continue
                             page.goto(path)
+                            if name in SHOWN:
+                                page.locator(SHOWN[name]).first.wait_for()
                             total += take(page, painter, asked.into / f"{name}-{size}-{scheme}.png")
                         page.context.close()
             finally:

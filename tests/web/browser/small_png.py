@@ -8,7 +8,8 @@ import zlib
 
 from playwright.sync_api import Page
 
-# The 256 most frequent colours (in steps of 4), and for each pixel the nearest of them.
+# The 256 most frequent colours (in steps of 4), and for each pixel the nearest of them. What is coloured counts for more than
+# grey: a button's word has few pixels, and must not come out grey.
 REDUCE = """async png => {
   const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
   const { width, height } = image;
@@ -18,8 +19,9 @@ REDUCE = """async png => {
   const at = i => ((data[4 * i] >> 2) << 12) | ((data[4 * i + 1] >> 2) << 6) | (data[4 * i + 2] >> 2);
   const often = new Map();
   for (let i = 0; i < width * height; i++) often.set(at(i), (often.get(at(i)) ?? 0) + 1);
-  const palette = [...often].sort((a, b) => b[1] - a[1]).slice(0, 256).map(([colour]) => colour);
   const parts = colour => [colour >> 12, (colour >> 6) & 63, colour & 63];
+  const weight = ([colour, times]) => times * (1 + Math.max(...parts(colour)) - Math.min(...parts(colour)));
+  const palette = [...often].sort((a, b) => weight(b) - weight(a)).slice(0, 256).map(([colour]) => colour);
   const known = new Map();
   const nearest = colour => {
     const [r, g, b] = parts(colour);
