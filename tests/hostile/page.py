@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.hostile import CASES
+from tests.hostile.table import Case
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "hostile-input.md"
 
@@ -54,10 +55,15 @@ def page(rows: Mapping[str, Measured], imports: int, size: int, day: date) -> st
         lines += ["", f"## {group}", "", *head]
         for case in cases:
             if (row := rows.get(case.name)) is not None:
-                came = "<br>".join(f"{count} × {outcome}" for outcome, count in row.came.items())
-                numbers = f"{row.web:.0f} | {row.worker:.0f} | {row.seconds:.1f} | {row.waited:.2f}"
-                lines.append(f"| {_cell(case.sent)} | {_cell(case.says)} | {came} | {numbers} |")
+                lines.append(line(case, row))
     return "\n".join(lines) + "\n"
+
+
+def line(case: Case, row: Measured) -> str:
+    """One input's line of the page."""
+    came = "<br>".join(f"{count} × {outcome}" for outcome, count in row.came.items())
+    numbers = f"{row.web:.0f} | {row.worker:.0f} | {row.seconds:.1f} | {row.waited:.2f}"
+    return f"| {_cell(case.sent)} | {_cell(case.says)} | {came} | {numbers} |"
 
 
 def _cell(text: str) -> str:

@@ -1,7 +1,7 @@
 """How long a request may take to arrive: who sends a byte now and then must not keep the threads of a server.
 
 A body that is read at once has so many seconds in all (its head came before; see `porch`). An upload may neither stand still
-for as long, nor come slower than a rate. An answer must be read: it may not stand still for as long either.
+for as long, nor come slower than a rate.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import threading
 import time
 from contextlib import suppress
 from weakref import WeakSet
+
+CONTINUE = 1.0  # seconds that gunicorn's `100 Continue` may take, the one thing that a thread waits to send
 
 
 class Arrivals:
@@ -26,7 +28,7 @@ class Arrivals:
     def begin(self, line: socket.socket) -> None:
         """A request is about to be read."""
         _let_wait(line, socket.SO_RCVTIMEO, 0)
-        _let_wait(line, socket.SO_SNDTIMEO, self.seconds)
+        _let_wait(line, socket.SO_SNDTIMEO, CONTINUE)
         with self._lock:
             self._until[line] = time.monotonic() + self.seconds
 

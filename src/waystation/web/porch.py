@@ -1,7 +1,8 @@
 """Connections that need no thread yet, or none any more: they wait beside the loop of the web process, however many they are.
 
-A request goes to a thread once its head is here: who sends half a head and nothing more keeps nobody from being served. And a
-connection that ends is seen off here: its client has a moment to read the answer and to close, on which nobody waits.
+A request goes to a thread once its head is here: who sends half a head and nothing more keeps nobody from being served. An
+answer that its client does not read for now waits here until the line takes more of it. And a connection that ends is seen off
+here: its client has a moment to read the answer and to close, on which nobody waits.
 """
 
 from __future__ import annotations
@@ -21,12 +22,21 @@ _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\
 
 
 class Porch:
-    """The connections that wait. `enter` hands one to a thread, `gone` is told of each that was closed here."""
+    """The connections that wait. `enter` hands one to a thread, `gone` is told of each that was closed here.
+
+    Each has so many `seconds`: a head in all, an unread answer since some of it was read. Beyond `places` of them, the one
+    whose time is over first makes room: a crowd of those that wait keeps nobody from coming in.
+    """
 
     def __init__(
-        self, poller: selectors.BaseSelector, seconds: float, enter: Callable[[Any], None], gone: Callable[[], None]
+        self,
+        poller: selectors.BaseSelector,
+        seconds: float,
+        places: int,
+        enter: Callable[[Any], None],
+        gone: Callable[[Any], None],
     ) -> None:
-        self._poller, self._seconds, self._enter, self._gone = poller, seconds, enter, gone
+        self._poller, self._seconds, self._places, self._enter, self._gone = poller, seconds, places, enter, gone
         self._until: dict[Any, float] = {}
         self._left: dict[Any, int] = {}  # bytes that those on their way out may still send
 
@@ -52,27 +62,31 @@ class Porch:
 
     def _wait(self, conn: Any, known: int, until: float) -> None:
         """Come back when there are more than so many bytes, or its end."""
-        conn.sock.setblocking(False)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, known + 1)
-        self._until[conn] = until
-        self._poller.register(conn.sock, selectors.EVENT_READ, partial(self._more, conn, known))
+        self._stand(conn, until, selectors.EVENT_READ, partial(self._more, conn, known))
 
     def _more(self, conn: Any, known: int, _sock: socket.socket) -> None:
         until = self._forget(conn)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self.come(conn, known, until)
 
+    def hold(self, conn: Any) -> None:
+        """A connection that takes no more of its answer for now: a thread goes on with it once it does."""
+        self._stand(conn, time.monotonic() + self._seconds, selectors.EVENT_WRITE, partial(self._read, conn))
+
+    def _read(self, conn: Any, _sock: socket.socket) -> None:
+        self._forget(conn)
+        self._enter(conn)
+
     def see_off(self, conn: Any) -> None:
         """The last answer is sent. What the client still sends is thrown away until it closes, or the answer might be lost."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
-            conn.sock.setblocking(False)
         except OSError:
             self._close(conn)
             return
         self._left[conn] = DISCARD
-        self._until[conn] = time.monotonic() + LINGER
-        self._poller.register(conn.sock, selectors.EVENT_READ, partial(self._discard, conn))
+        self._stand(conn, time.monotonic() + LINGER, selectors.EVENT_READ, partial(self._discard, conn))
 
     def _discard(self, conn: Any, _sock: socket.socket) -> None:
         try:
@@ -96,6 +110,15 @@ class Porch:
             elif until > now + most:
                 self._until[conn] = now + most
 
+    def _stand(self, conn: Any, until: float, event: int, then: Callable[[socket.socket], None]) -> None:
+        if len(self._until) >= self._places:
+            first = min(self._until, key=self._until.__getitem__)
+            self._forget(first)
+            self._close(first)
+        conn.sock.setblocking(False)
+        self._until[conn] = until
+        self._poller.register(conn.sock, event, then)
+
     def _forget(self, conn: Any) -> float:
         self._left.pop(conn, None)
         with suppress(KeyError, ValueError):
@@ -104,4 +127,4 @@ class Porch:
 
     def _close(self, conn: Any) -> None:
         conn.close()
-        self._gone()
+        self._gone(conn)

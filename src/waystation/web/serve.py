@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import mmap
 import os
@@ -15,6 +14,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.http import wsgi
 from gunicorn.workers.gthread import ThreadWorker
 
 from waystation import tracing
@@ -24,10 +24,16 @@ from waystation.web import guards
 from waystation.web.app import create_app
 from waystation.web.arrivals import Arrivals
 from waystation.web.current import doorstep_of
+from waystation.web.outgoing import Outgoing
 from waystation.web.porch import LINGER, Porch
 from waystation.wiring import open_house
 
 HALT = 4  # gunicorn's own word for "do not start this again"
+PLACES = (
+    256  # connections that wait at the porch, and as many between two requests: with their files less than 1024 descriptors
+)
+CONNECTIONS = 640  # of a web process
+UNREAD = object()  # what a thread hands back of a connection that takes no more of its answer for now
 DRAIN = 0.2  # seconds that a thread waits for what it does not want to read
 
 OnReady = Callable[[str, int], None]
@@ -44,11 +50,15 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """gunicorn's loop, with a porch before its threads."""
-        self.porch = Porch(self.poller, self.app.arrivals.seconds, super().enqueue_req, self._gone)
+        self.porch = Porch(self.poller, self.app.arrivals.seconds, PLACES, super().enqueue_req, self._gone)
+        self.outgoing: dict[Any, Outgoing] = {}
+        self.max_keepalived = PLACES
         super().run()
 
-    def _gone(self) -> None:
+    def _gone(self, conn: Any) -> None:
         self.nr_conns -= 1
+        if outgoing := self.outgoing.pop(conn, None):
+            outgoing.close()
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection may have a request: a thread takes it once its head is here."""
@@ -58,11 +68,16 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
         """A thread is done with it. gunicorn would wait here, in its loop, for the client of an ended one to close it."""
         if fs.cancelled() or fs.exception() is not None or not fs.result():
             self.porch.see_off(conn)
+        elif fs.result() is UNREAD:
+            self.porch.hold(conn)
         else:
             super().finish_request(conn, fs)
 
     def handle(self, conn: Any) -> Any:
-        """One request of a connection, whose head is here and whose body has so long to arrive; see `arrivals`."""
+        """One request of a connection, whose head is here and whose body has so long to arrive; see `arrivals`. Or the rest of
+        an answer, if the line takes more of it."""
+        if conn in self.outgoing:
+            return self._send_on(conn)
         conn.data_ready = True
         self.app.arrivals.begin(conn.sock)
         try:
@@ -71,19 +86,47 @@ class StreamingWorker(ThreadWorker):  # type: ignore[misc]
             self.app.arrivals.end(conn.sock)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Its head is here. A body may follow, and an answer may take long."""
+        """Its head is here. A body may follow, and the answer goes out as far as it is read; see `outgoing`."""
         if any(name in ("CONTENT-LENGTH", "TRANSFER-ENCODING") for name, _ in req.headers):
             self.app.arrivals.body_follows(conn.sock)
         else:
             self.app.arrivals.end(conn.sock)
-        try:
-            return super().handle_request(req, conn)
-        except BlockingIOError as error:  # what was sent stands still for too long
-            raise ConnectionResetError(errno.ECONNRESET, "nobody reads the answer") from error
+        answer, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
+        environ["wsgi.multithread"] = True
+        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+            answer.force_close()
+        self.outgoing[conn] = Outgoing(answer, self.wsgi(environ, answer.start_response), conn.sock)
+        return self._send(conn)
 
-    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+    def _send(self, conn: Any) -> Any:
+        """As much of its answer as the line takes: UNREAD, or whether another request may come on it."""
+        outgoing, sent = self.outgoing[conn], None
+        try:
+            sent = outgoing.go_on()
+        except OSError:  # gunicorn knows what a broken line is
+            raise
+        except Exception:
+            if not outgoing.begun:
+                raise
+            self.log.exception("an answer broke off")  # half of it is out: that it ends is all that can be told
+        finally:
+            if sent is not False:
+                del self.outgoing[conn]
+                outgoing.close()
+        return UNREAD if sent is False else bool(sent and not outgoing.last)
+
+    def _send_on(self, conn: Any) -> Any:
+        try:
+            conn.sock.setblocking(True)
+            return self._keepalive_after(conn, self._send(conn))
+        except OSError:
+            return False  # the client is gone
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> Any:
         """Whether another request may come on it: not where a body was not read that is not all here, which a thread would
         have to wait for."""
+        if keepalive is UNREAD:
+            return UNREAD
         return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + DRAIN))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -133,10 +176,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             "workers": 1,
             "worker_class": StreamingWorker,
             "threads": self._settings.threads,
+            "worker_connections": max(CONNECTIONS, 2 * PLACES + self._settings.threads),
             "timeout": 60,
             "graceful_timeout": math.ceil(self._settings.linger + self._settings.grace + 1),
             "keepalive": 15,
-            "sendfile": False,  # Python's waits for ever for a client that does not read, whatever the socket's timeout
             "loglevel": "error",
             "proc_name": "waystation web",
             "control_socket_disable": True,

@@ -19,6 +19,7 @@ from waystation.web.api.common import json_of
 from waystation.web.inputs import EventsQuery, LinkQuery, LinkRequest, RejectsQuery, body, query
 from waystation.web.links import signed
 from waystation.web.operations import Answer, Room
+from waystation.web.outgoing import BLOCK
 from waystation.web.shapes import LinkOut, RejectList, RejectRow, Timeline, task_url
 
 room = Room("outcome", __name__)
@@ -49,7 +50,7 @@ def result(task_id: str) -> ResponseReturnValue:
     if seconds and (link := control.files.link(file.place, seconds=seconds)):
         control.note_taken(task_id, Act.RESULT_FETCH, actor=actor, data=_how())
         return Response(status=302, headers={"Location": link, "Cache-Control": "no-store"})
-    response = Response(wrap_file(request.environ, file.open(), 2**20), mimetype=file.media_type, direct_passthrough=True)
+    response = Response(wrap_file(request.environ, file.open(), BLOCK), mimetype=file.media_type, direct_passthrough=True)
     response.content_length = file.size
     response.headers.set("Content-Disposition", "attachment", filename=file.name)
     response.set_etag(file.sha256)
