@@ -104,5 +104,5 @@ def test_migrate_waits_for_a_database_and_says_so(tmp_path: Path) -> None:
         )
     assert done.returncode == DatabaseUnavailable.exit_code
     assert "Waiting for it" in done.stderr
-    assert "Error: The database does not answer" in done.stderr
+    assert "Error: No database answers at" in done.stderr
     assert "Traceback" not in done.stderr

@@ -48,8 +48,8 @@ def test_the_environment_a_secret_file_and_what_is_given(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("environ", "says"),
     [
-        ({"WAYSTATION_PORT": "many"}, "WAYSTATION_PORT is wrong"),
-        ({"WAYSTATION_SLOTS": "0"}, "WAYSTATION_SLOTS is wrong"),
+        ({"WAYSTATION_PORT": "many"}, "WAYSTATION_PORT must be"),
+        ({"WAYSTATION_SLOTS": "0"}, "WAYSTATION_SLOTS must be at least 1"),
         ({"WAYSTATION_LEASE": "1", "WAYSTATION_HEARTBEAT": "1"}, "WAYSTATION_HEARTBEAT"),
         ({"DATABASE_URL_FILE": "/no/such/file"}, "DATABASE_URL_FILE can't be read"),
     ],
