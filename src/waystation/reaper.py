@@ -16,7 +16,7 @@ import structlog
 from waystation import rights, states
 from waystation.acts import Act
 from waystation.errors import crash_loop
-from waystation.model import JsonValue, State, Task, Verb
+from waystation.model import State, Task, Verb
 from waystation.settings import Settings
 from waystation.starting import start_due
 from waystation.states import Event
@@ -113,23 +113,18 @@ class Reaper:
         for wait in waiting.over(connection):
             connection.commit()
             with _unless_locked(connection):
-                task = tasks.get(connection, wait.id)
-                why: str | None = f"the task that it waited for, {wait.other}, is {wait.came_to}"
-                if wait.came_to is State.SUCCEEDED:
-                    why = rights.lost(connection, task.created_by, task.kind, task.dataset) if task else None
-                if why is None:
-                    if waiting.let_begin(connection, wait):
-                        told = NewEvent(wait.id, "may begin", self.name, 0, data={"after": str(wait.other)})
-                        tasks.write_events(connection, [told])
+                if (task := tasks.get(connection, wait.id)) is None:
                     continue
-                move = states.answer(Verb.STOP, task.situation) if task else None
-                if task is not None and isinstance(move, states.Move) and tasks.shift(connection, task, move):
-                    if wait.came_to is State.SUCCEEDED:
-                        data: dict[str, JsonValue] = {"after": str(wait.other), "why": why}
-                        audit.note_task(connection, task.created_by, Act.REFUSED, task, data=data)
-                    tasks.write_events(connection, [NewEvent(task.id, move.event, self.name, task.attempt, reason=why)])
-                    timeout = self.settings.publish_lock_timeout
-                    holdings.release(connection, self.files, task.id, lock_timeout=timeout)
+                timeout = self.settings.publish_lock_timeout
+                if wait.came_to is not State.SUCCEEDED:
+                    why = f"the task that it waited for, {wait.other}, is {wait.came_to}"
+                    rights.stop(connection, self.files, task, why, actor=self.name, lock_timeout=timeout)
+                elif lost := rights.lost(connection, task.created_by, task.kind, task.dataset):
+                    other = str(wait.other)
+                    rights.refuse(connection, self.files, task, lost, actor=self.name, lock_timeout=timeout, after=other)
+                elif waiting.let_begin(connection, wait):
+                    told = NewEvent(wait.id, "may begin", self.name, 0, data={"after": str(wait.other)})
+                    tasks.write_events(connection, [told])
         connection.commit()
 
     # -- ring again

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import structlog
 from pydantic import BaseModel
 
-from waystation import states, tracing
+from waystation import rights, states, tracing
 from waystation.csvio.limits import FileLimits
 from waystation.csvio.packing import Limits
 from waystation.errors import BaseChanged, KindFailed, LeaseLost, StepTooLong, StorageUnavailable, WaystationError, crash_loop
@@ -73,6 +74,11 @@ def hear(shop: Shop, queue: str, message: str = "") -> bool:
         task = tasks.claim(connection, queue=queue, lease=shop.settings.lease, worker=shop.worker, message=message)
         if task is None:
             return False
+        if rights.held_back(task) and (why := rights.lost(connection, task.created_by, task.kind, task.dataset)):
+            connection.rollback()
+            _refuse(shop, connection, task.id, why)
+            _ring_if_waiting(shop, queue)
+            return True
         name = attempt_name(task.id, task.attempt)
         run(connection, "SELECT set_config('application_name', %(name)s, false)", name=name)
         claimed = NewEvent(task.id, Event.CLAIM, shop.worker, task.attempt, data={"state": task.state})
@@ -85,6 +91,14 @@ def hear(shop: Shop, queue: str, message: str = "") -> bool:
             Attempt(shop, connection, task).run()
     _ring_if_waiting(shop, queue)
     return True
+
+
+def _refuse(shop: Shop, connection: Connection, id: UUID, why: str) -> None:
+    """It is not begun, but stopped; unless somebody has asked for something else of it meanwhile."""
+    if (task := tasks.get(connection, id)) is not None and task.state is State.QUEUED:
+        timeout = shop.settings.publish_lock_timeout
+        rights.refuse(connection, shop.files, task, why, actor=shop.worker, lock_timeout=timeout)
+    connection.commit()
 
 
 def _submission(connection: Connection, task: Task) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.attempts import work
 from waystation.access import Role
 from waystation.acts import Act, Which
 from waystation.model import Schedule, State, TaskFilter
@@ -88,3 +89,23 @@ def test_what_waited_is_stopped_when_its_owner_may_not_have_it(house: House, los
     assert len(refused(house)) == 1
     begun = house.control.get(anybody.id)
     assert (begun.state, begun.waits_for) == (State.QUEUED, None)
+
+
+@LOST
+def test_what_has_a_time_is_stopped_when_its_owner_may_not_have_it_by_then(house: House, lose: object, why: str) -> None:
+    assert callable(lose)
+    house.gate.create("ada", Role.OPERATOR, actor="root")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    theirs, _ = house.control.submit("generate", {"rows": 2}, actor="ada", run_at=later)
+    anybody, _ = house.control.submit("generate", {"rows": 3}, actor="who never had a token", run_at=later)
+    at_once, _ = house.control.submit("generate", {"rows": 4}, actor="ada")
+    lose(house)
+    with house.database.transaction() as connection:
+        connection.execute("UPDATE tasks SET run_at = clock_timestamp() WHERE run_at > now()")
+    work(house)
+    stopped = house.control.get(theirs.id)
+    assert (stopped.state, stopped.attempt) == (State.STOPPED, 0)
+    assert any(why in (e.reason or "") for e in house.control.events(theirs.id))
+    assert len(refused(house)) == 1
+    assert house.control.get(anybody.id).state is State.SUCCEEDED
+    assert house.control.get(at_once.id).state is State.SUCCEEDED  # it had only to wait for a worker
