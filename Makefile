@@ -114,7 +114,7 @@ tus-test: $(READY) ## tuspy and tus-js-client send 1 GB over a connection that i
 	@$(BIN)/python -m tests.tus.prove --megabytes $(or $(MEGABYTES),1000)
 
 # -- images and clusters: these need Docker, or kubectl and a cluster, on PATH; nothing above does
-EXTRAS := arrow otel
+EXTRAS := arrow oidc otel
 LOCK    = $(DEPLOY)/bin/uv pip compile --quiet --python-version 3.13 --python-platform linux --generate-hashes --no-header
 
 $(TOOLS): deploy/image/tools.in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,7 +49,9 @@ LEAST: dict[Need, Role] = {
     Need.MANAGE: Role.MANAGER,
     Need.ADMINISTER: Role.ADMIN,
 }
-_RANK = {role: rank for rank, role in enumerate(Role)}
+RANK = {role: rank for rank, role in enumerate(Role)}
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")  # of a token, and of a person
+GROUP = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Caller:
 
     def may(self, need: Need) -> bool:
         """Whether the role is enough; whose task it is, is another question."""
-        return need is Need.NOTHING or _RANK[self.role] >= _RANK[LEAST[need]]
+        return need is Need.NOTHING or RANK[self.role] >= RANK[LEAST[need]]
 
     def require(self, need: Need) -> None:
         """Raises NotAllowed, naming the role that would do."""

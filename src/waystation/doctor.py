@@ -31,7 +31,11 @@ LOCKS = 256  # max_locks_per_transaction from which a thousand batches can be re
 SKEW = 5.0  # seconds by which two clocks may differ
 ROOM = 2**30  # bytes that should be free on the disk
 LIBRARIES = ("celery", "psycopg", "redis", "flask", "pydantic", "obstore")
-EXTRAS = {"arrow": "pyarrow", "otel": "opentelemetry-sdk"}  # each with the package that tells whether it is installed
+EXTRAS = {
+    "arrow": "pyarrow",
+    "oidc": "authlib",
+    "otel": "opentelemetry-sdk",
+}  # each with the package that tells whether it is installed
 
 Level = Literal["well", "doubtful", "wrong"]
 

@@ -417,6 +417,13 @@ class WrongToken(TokenNeeded):
     remedy = "Ask an admin for a new one: `waystation token create NAME --role …`."
 
 
+class LoginRefused(TokenNeeded):
+    """The login provider's answer lets nobody in: it is not what was asked for, has run out, or its person has no role."""
+
+    code, status = "login-refused", 403
+    remedy = "Log in again, in the same browser; if it happens again, whoever runs this server looks at its clock and settings."
+
+
 class WrongLink(TokenNeeded):
     """This link to a file opens nothing: it was changed on its way, has ended, or its maker's token has."""
 
@@ -608,6 +615,13 @@ class Unavailable(WaystationError):
 
     code, status, exit_code, retry_after = "unavailable", 503, 6, 2
     remedy = "Try again in a moment; GET /readyz says which part is missing."
+
+
+class ProviderAway(Unavailable):
+    """The login provider does not answer."""
+
+    code = "provider-away"
+    remedy = "Try again in a moment, or log in with a token; WAYSTATION_OIDC_ISSUER is the provider's address."
 
 
 class DatabaseUnavailable(Unavailable):

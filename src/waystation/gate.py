@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import threading
 import time
 from collections.abc import Collection
 
-from waystation.access import Caller, Restriction, Role, hidden_from
+import psycopg
+
+from waystation.access import GROUP, NAME, Caller, Restriction, Role, hidden_from
 from waystation.acts import Act
-from waystation.errors import InvalidRequest, TokenExists, TokenNotFound, WrongToken
+from waystation.errors import InvalidRequest, LoginRefused, TokenExists, TokenNotFound, WrongToken
 from waystation.model import JsonValue, Token
+from waystation.oidc import Person
 from waystation.storage import audit, tokens
 from waystation.storage.db import Database
 
@@ -26,22 +28,21 @@ HOLDS = 1.0  # seconds for which an answer of the database is believed: a revoke
 KEPT = 1000  # secrets remembered so
 SCOPES = ("kind", "dataset")
 ADMIN = "admin"  # the name of the token that the settings give
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-_GROUP = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _OURS = frozenset({"anonymous", "control", "reaper", "retention", ADMIN})  # names that timelines have for others
 
 
 class Gate:
     """Who comes in. Safe to use from several threads; one for each process."""
 
-    def __init__(self, database: Database, *, admin_token: str | None = None) -> None:
+    def __init__(self, database: Database, *, admin_token: str | None = None, provider: bool = False) -> None:
+        """`provider`: people log in by one, so that nobody comes in unknown even where no token was made yet."""
         self._database = database
         self._admin = _hash(admin_token) if admin_token else None
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[float, Caller]] = {}
         self._keys: dict[str, bytes] = {}
         self._looked = float("-inf")
-        self._closed = admin_token is not None
+        self._closed = admin_token is not None or provider
         self._restrictions: tuple[Restriction, ...] = ()
 
     # -- who comes in
@@ -87,6 +88,27 @@ class Gate:
             audit.note(connection, caller.name, Act.LOGIN, data={"address": address})
         return cookie
 
+    def let_in(self, person: Person, *, seconds: float, address: str) -> str:
+        """A new login of somebody whom the provider vouches for: its cookie. Their row among the tokens, without a secret, is
+        made or brought up to date. Raises LoginRefused where somebody else has their name."""
+        cookie = secrets.token_urlsafe(32)
+        try:
+            with self._database.transaction() as connection:
+                token = None if person.name in _OURS else tokens.enter(connection, person, nobody_knows=secrets.token_bytes(32))
+                if token is not None:
+                    tokens.log_in(connection, _hash(cookie), token.id, seconds=seconds)
+                    said: dict[str, JsonValue] = {"address": address, "provider": person.issuer, "role": person.role.value}
+                    audit.note(connection, person.name, Act.LOGIN, data=said)
+        except psycopg.errors.UniqueViolation:  # they are called otherwise than last time
+            token = None
+        if token is None:
+            raise LoginRefused(
+                f"A token or another person is called {person.name} here already.",
+                remedy="An admin revokes that token, or gives people another claim as their name (WAYSTATION_OIDC_NAME).",
+            )
+        self._closed = True
+        return cookie
+
     def log_out(self, cookie: str) -> None:
         """The login with this cookie ends."""
         hash, caller = _hash(cookie), self.caller_of_session(cookie)
@@ -104,11 +126,11 @@ class Gate:
 
         Raises InvalidRequest for a name or a group that can't be one, TokenExists.
         """
-        if not _NAME.fullmatch(name) or name in _OURS:
+        if not NAME.fullmatch(name) or name in _OURS:
             raise InvalidRequest(
                 f"{name[:80]!r} can't be the name of a token.",
-                remedy="Letters, digits and . _ @ -, 64 at most, beginning with a letter or a digit; the names that Waystation"
-                f" itself acts under ({', '.join(sorted(_OURS))}) are taken.",
+                remedy="Letters, digits and . _ @ + -, 64 at most, beginning with a letter or a digit; the names that"
+                f" Waystation itself acts under ({', '.join(sorted(_OURS))}) are taken.",
             )
         _check_groups(groups)
         if seconds is not None and not 0 < seconds < 10**9:
@@ -217,7 +239,7 @@ def _hash(secret: str) -> bytes:
 
 def _check_groups(groups: Collection[str]) -> None:
     for group in groups:
-        if not _GROUP.fullmatch(group):
+        if not GROUP.fullmatch(group):
             raise InvalidRequest(
                 f"{group[:80]!r} can't be a group.",
                 remedy="Lower-case letters, digits, _ and -, 48 at most, beginning with a letter or a digit.",

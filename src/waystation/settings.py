@@ -16,6 +16,9 @@ from waystation.wording import problem
 _BARE = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}  # names other software uses too
 
 
+ROLES = ("viewer", "operator", "manager", "admin")  # access.Role, which stands above
+
+
 def env_name(field: str) -> str:
     """The environment variable that sets this field."""
     return _BARE.get(field, f"WAYSTATION_{field.upper()}")
@@ -29,6 +32,21 @@ def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
     for word in words:
         ipaddress.ip_network(word)
     return words
+
+
+def _pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parted = [word.partition("=") for word in value.split(",") if word.strip()]
+    if any(not (name.strip() and role.strip()) for name, _, role in parted):
+        raise ValueError("it must be VALUE=ROLE,VALUE=ROLE")
+    return {name.strip(): role.strip() for name, _, role in parted}
+
+
+def _roles(pairs: dict[str, str]) -> dict[str, str]:
+    if unknown := set(pairs.values()) - set(ROLES):
+        raise ValueError(f"there is no role {min(unknown)}; the roles are {', '.join(ROLES)}")
+    return pairs
 
 
 class Settings(BaseModel):
@@ -93,6 +111,23 @@ class Settings(BaseModel):
         pattern=r"^[\x21-\x7e]+$",
         repr=False,
         description="A token of role admin and name `admin` that needs no making; better as WAYSTATION_ADMIN_TOKEN_FILE.",
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])([:/]|$))",
+        description="Address of the login provider (OpenID Connect) by which people log in to the page (docs/security.md).",
+    )
+    oidc_client_id: str | None = Field(None, description="What this server is called there.")
+    oidc_client_secret: str | None = Field(
+        None, repr=False, description="Its secret there, if it has one; better as WAYSTATION_OIDC_CLIENT_SECRET_FILE."
+    )
+    oidc_scopes: str = Field("openid profile email", description="What the provider is asked for.")
+    oidc_name: str = Field("email", description="Claim that people are called by; one that they can't choose themselves.")
+    oidc_claim: str = Field(
+        "groups", description="Claim that gives people their role and groups; dots lead into it (`realm_access.roles`)."
+    )
+    oidc_roles: Annotated[dict[str, str], BeforeValidator(_pairs), AfterValidator(_roles)] = Field(
+        {}, description="Which values of it give which role: `data-team=operator,platform=admin,*=viewer`; `*` is everybody."
     )
     hosts: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
         (), description="Names that the server is called by, separated by commas; its numbers and localhost always do."
@@ -180,6 +215,8 @@ class Settings(BaseModel):
             raise WrongSetting(f"{env_name(lone[0])} is set, but no bucket: set WAYSTATION_STORAGE to s3://BUCKET, or drop it.")
         if (made.s3_key is None) != (made.s3_secret is None):
             raise WrongSetting("WAYSTATION_S3_KEY and WAYSTATION_S3_SECRET go together: set both or neither.")
+        if made.oidc_issuer and not (made.oidc_client_id and made.oidc_roles):
+            raise WrongSetting("WAYSTATION_OIDC_ISSUER needs WAYSTATION_OIDC_CLIENT_ID and WAYSTATION_OIDC_ROLES beside it.")
         if made.heartbeat * 2 > made.lease:
             raise WrongSetting("WAYSTATION_HEARTBEAT must be at most half of WAYSTATION_LEASE.")
         return made.model_copy(update={"home": made.home.expanduser().absolute()})
@@ -190,5 +227,7 @@ class Settings(BaseModel):
         for field, value in self:
             if value is None:
                 continue
+            if isinstance(value, dict):
+                value = tuple(f"{name}={role}" for name, role in value.items())
             out[env_name(field)] = ",".join(value) if isinstance(value, tuple) else str(value)
         return out

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from waystation import logs
+from waystation import logs, oidc
 from waystation.control import Control
 from waystation.csvio.encode import ENCODER
 from waystation.engine.doorbell import Doorbell
@@ -70,6 +70,11 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
             f"WAYSTATION_ENCODER asks for {settings.encoder}, which is not installed.",
             remedy="Install it (docs/deploy.md says how), or leave the variable out: then the best one that is there serves.",
         )
+    if settings.oidc_issuer and not oidc.installed():
+        raise WrongSetting(
+            "WAYSTATION_OIDC_ISSUER is set, but the extra oidc is not installed.",
+            remedy="pip install 'waystation[oidc]', or an image with WITH=oidc.",
+        )
     registry = Registry.load([*BUILT_IN, *settings.kinds])
     registry.add_all(kinds_of(settings.programs))
     lodging, database_url, redis_url = _lodged(settings)
@@ -82,7 +87,7 @@ def open_house(settings: Settings, *, migrating: bool = True) -> House:
         bell = Doorbell(redis_url)
         control = Control(database, registry, files, bell, settings)
         resumable = Resumable(database, files, settings)
-        gate = Gate(database, admin_token=settings.admin_token)
+        gate = Gate(database, admin_token=settings.admin_token, provider=settings.oidc_issuer is not None)
     except BaseException:
         if lodging is not None:
             lodging.close()

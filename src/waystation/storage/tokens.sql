@@ -7,6 +7,22 @@ VALUES (%(name)s, %(role)s, %(groups)s, %(hash)s, %(created_by)s, clock_timestam
 ON CONFLICT DO NOTHING
 RETURNING *
 
+-- Somebody whom the login provider vouches for: the row they have, brought up to date, or a new one; nothing when a token in force
+-- has the name of a newcomer.
+-- name: enter
+WITH known AS (
+    UPDATE tokens SET name = %(name)s, role = %(role)s, groups = %(groups)s, used_at = clock_timestamp()
+    WHERE subject = %(subject)s AND revoked_at IS NULL
+    RETURNING *
+), made AS (
+    INSERT INTO tokens (name, role, groups, hash, created_by, subject, used_at)
+    SELECT %(name)s, %(role)s, %(groups)s::text[], %(hash)s, %(created_by)s, %(subject)s, clock_timestamp()
+    WHERE NOT EXISTS (SELECT FROM known)
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT * FROM known UNION ALL SELECT * FROM made
+
 -- All tokens, those in force first, then by name.
 -- name: all
 SELECT * FROM tokens ORDER BY revoked_at IS NOT NULL, name, id DESC

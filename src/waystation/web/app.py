@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from waystation.web import current, guards, packing, page, problems, spans
+from waystation.web import current, guards, packing, page, problems, provider, spans
 from waystation.web.api import (
     asking,
     audit,
@@ -66,6 +66,7 @@ def create_app(house: House | Callable[[], House]) -> Flask:
     for room in ROOMS:
         app.register_blueprint(room)
     page.install(app)
+    provider.install(app)
     app.extensions["openapi"] = document(operations())
     guards.install(app, needs_of(app))
     packing.install(app)

@@ -86,6 +86,8 @@ PAGES = {
     "GET /kinds/<name>/schedule": OPERATE,
     "GET /live": SEE,
     "GET /login": ANY,
+    "GET /login/callback": ANY,
+    "GET /login/provider": ANY,
     "GET /live/<task_id>": SEE,
     "GET /live/system": SEE,
     "GET /many": OPERATE,
