@@ -1,10 +1,14 @@
-/* Looking for bytes, eight at a time: line ends, delimiters and quotes; and the first byte that is no text. */
+/* Looking for bytes, eight or sixteen at a time: line ends, delimiters and quotes; and the first byte that is no text. */
 #ifndef WAYSTATION_SCAN_H
 #define WAYSTATION_SCAN_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#ifdef __SSE2__ /* every x86-64 has it */
+#include <emmintrin.h>
+#endif
 
 #define ONES UINT64_C(0x0101010101010101)
 #define HIGHS UINT64_C(0x8080808080808080)
@@ -29,9 +33,35 @@ static inline uint64_t zeros(uint64_t word)
 #define LEAVE_AT(at, hits) break
 #endif
 
+#ifdef __SSE2__
+/* A bit for each of the sixteen bytes at `at` that is one of four. */
+static inline unsigned sixteen(const uint8_t *at, __m128i a, __m128i b, __m128i c, __m128i d)
+{
+    const __m128i word = _mm_loadu_si128((const __m128i *)at);
+    const __m128i one = _mm_or_si128(_mm_cmpeq_epi8(word, a), _mm_cmpeq_epi8(word, b));
+    const __m128i other = _mm_or_si128(_mm_cmpeq_epi8(word, c), _mm_cmpeq_epi8(word, d));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(one, other));
+}
+
+/* Leave with the place of the first of four bytes, if it is before the last fifteen. */
+#define LEAVE_BY_SIXTEEN(at, end, a, b, c, d) \
+    { \
+        const __m128i all_a = _mm_set1_epi8((char)(a)), all_b = _mm_set1_epi8((char)(b)); \
+        const __m128i all_c = _mm_set1_epi8((char)(c)), all_d = _mm_set1_epi8((char)(d)); \
+        for (; (end) - (at) >= 16; (at) += 16) { \
+            const unsigned hits = sixteen(at, all_a, all_b, all_c, all_d); \
+            if (hits) \
+                return (at) + __builtin_ctz(hits); \
+        } \
+    }
+#else
+#define LEAVE_BY_SIXTEEN(at, end, a, b, c, d)
+#endif
+
 /* The first of three bytes in [at, end), or end. */
 static inline const uint8_t *find3(const uint8_t *at, const uint8_t *end, uint8_t a, uint8_t b, uint8_t c)
 {
+    LEAVE_BY_SIXTEEN(at, end, a, b, c, c)
     const uint64_t all_a = ONES * a, all_b = ONES * b, all_c = ONES * c;
     for (; end - at >= 8; at += 8) {
         const uint64_t word = eight(at);
@@ -47,6 +77,7 @@ static inline const uint8_t *find3(const uint8_t *at, const uint8_t *end, uint8_
 /* The first of four bytes in [at, end), or end. */
 static inline const uint8_t *find4(const uint8_t *at, const uint8_t *end, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
+    LEAVE_BY_SIXTEEN(at, end, a, b, c, d)
     const uint64_t all_a = ONES * a, all_b = ONES * b, all_c = ONES * c, all_d = ONES * d;
     for (; end - at >= 8; at += 8) {
         const uint64_t word = eight(at);
@@ -57,6 +88,29 @@ static inline const uint8_t *find4(const uint8_t *at, const uint8_t *end, uint8_
     while (at < end && *at != a && *at != b && *at != c && *at != d)
         at++;
     return at;
+}
+
+/* A bit for each of sixty-four bytes that is this one, the first byte's the lowest. */
+static inline uint64_t mask_of(const uint8_t *at, uint8_t byte)
+{
+    uint64_t mask = 0;
+#ifdef __SSE2__
+    const __m128i all = _mm_set1_epi8((char)byte);
+    for (int n = 0; n < 64; n += 16)
+        mask |= (uint64_t)sixteen(at + n, all, all, all, all) << n;
+#else
+    for (int n = 0; n < 64; n++)
+        mask |= (uint64_t)(at[n] == byte) << n;
+#endif
+    return mask;
+}
+
+/* A bit for each place up to which an odd number of bits is set. */
+static inline uint64_t turns(uint64_t bits)
+{
+    for (int n = 1; n < 64; n *= 2)
+        bits ^= bits << n;
+    return bits;
 }
 
 /* The first byte in [at, end) that JSON or COPY would escape, or that is no ASCII; or end. */

@@ -20,6 +20,9 @@ from waystation.settings import Settings
 
 log = structlog.get_logger("waystation.worker")
 AGAIN = 1.0  # seconds before a process that died is started again
+# Chunks of some megabytes are made and let go all the time: glibc would give each back to the system, which clears the pages
+# anew for the next one. That took a tenth of an import's processor time.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(64 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
 
 
 class Supervisor:
@@ -32,6 +35,7 @@ class Supervisor:
         self._pipe = DrainPipe()
         self._end = threading.Event()
         self._environ = {
+            **MEMORY,
             **os.environ,
             **settings.environ(),
             WORKER: name,

@@ -159,7 +159,7 @@ def copy_in(connection: Connection, part: Part, columns: Sequence[Column], data:
     form = sql.SQL("binary" if binary else "text")
     query = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(part_table(part.relation), names, form)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
-        copy.write(data)
+        copy.write(memoryview(data))  # which is cut into the pieces that are sent without a copy of each
 
 
 def pages(connection: Connection, part: Part) -> int:
