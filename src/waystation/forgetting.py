@@ -17,6 +17,7 @@ from waystation.storage.db import Connection
 from waystation.storage.tasks import NewEvent
 
 FORGETS = states.FINAL - {State.FAILED}  # a failed one keeps what it staged until it is retried or stopped
+FORGOTTEN = "forgotten"  # what the timeline says
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class Forgetting:
             staging.drop_rejects(connection, task.id)
             removed = self._remove_files(connection, task)
             webhooks.forget_label(connection, task.id)
+            if not removed and _was_forgotten(connection, task):
+                return now
             audit.note_task(connection, actor, Act.FORGET, task, reason=reason, data={"uploads": removed})
-            tasks.write_events(connection, [NewEvent(task.id, "forgotten", actor, task.attempt, reason=reason or None)])
+            tasks.write_events(connection, [NewEvent(task.id, FORGOTTEN, actor, task.attempt, reason=reason or None)])
         return now
 
     def _remove_files(self, connection: Connection, task: Task) -> int:
@@ -58,3 +61,8 @@ class Forgetting:
                 files.remove_upload(upload.path)
         files.remove_task(task.id)
         return len(held)
+
+
+def _was_forgotten(connection: Connection, task: Task) -> bool:
+    """Whether its timeline tells so already."""
+    return any(e.event == FORGOTTEN for e in tasks.latest_events(connection, task.id, logs=False, before=None, limit=100))

@@ -74,6 +74,11 @@ class Stage:
         error = self.said["error"]
         return f"{self.said['status']} {error['code']}" if error else str(self.said["status"])
 
+    def no_tasks_of(self, dataset: str) -> None:
+        """Of what was sent there, nothing became a task."""
+        self.get("/tasks/", dataset=dataset)
+        assert self.said["tasks"] == [], self.said
+
     def export(self, dataset: str, **asked: object) -> str:
         """The rows of a dataset; `said` is the file afterwards."""
         outcome = self.end(self.post("/tasks/download", {"dataset": dataset, **asked}))

@@ -31,6 +31,8 @@ def test_what_a_download_would_refuse_is_refused(client: FlaskClient) -> None:
         ("from=2016-01-01&till=2015-01-01", "invalid-range"),
         ("filter=age >", "invalid-filter"),
         ("by=age&from=2016-01-01", "no-date-column"),
+        ("by=nowhere", "unknown-column"),  # also where there are no days to choose by
+        ("by=age", "no-date-column"),
         ("columns=age", "invalid-request"),
     ):
         problem(client.get(f"/datasets/refusing/estimate?{query}"), 422, code)

@@ -261,9 +261,8 @@ def choose_order(columns: Sequence[Column], asked: str) -> Order:
 
 
 def date_column(dataset: Dataset, params: ExportParams) -> str | None:
-    """The column to choose rows by; None without a range. Raises UnknownColumn and NoDateColumn."""
-    if params.from_ is None and params.till is None:
-        return None
+    """The column to choose rows by; None without a range: one that is named must be there all the same. Raises UnknownColumn
+    and NoDateColumn."""
     dates = [c.name for c in dataset.columns if c.type in ("date", "timestamp")]
     if params.by is not None:
         if params.by not in {c.name for c in dataset.columns}:
@@ -271,6 +270,9 @@ def date_column(dataset: Dataset, params: ExportParams) -> str | None:
             raise _no_column(f"The dataset {dataset.name!r} has no column {params.by[:60]!r}.", "by", names)
         if params.by not in dates:
             raise NoDateColumn(f"The column {params.by!r} holds no dates.")
+    if params.from_ is None and params.till is None:
+        return None
+    if params.by is not None:
         return params.by
     if "record_date" in dates:
         return "record_date"
