@@ -139,7 +139,8 @@ def zip_of(data: bytes, times: int) -> bytes:
     says="An archive is unpacked a megabyte at a time, and given up when it has grown to 200 times its size.",
 )
 def bombs(stage: Stage) -> Iterator[str]:
-    rows = b"1,2\n" * (MB // 4)
+    row = b"1,%s\n" % (b"2" * stage.size(1, 1020))
+    rows = row * (MB // len(row))
     megabytes = stage.size(4096, 80)
     yield stage.upload(zip_of(rows, stage.size(2048, 80)), dataset="bomb")
     packs: list[Callable[[bytes], bytes]] = [gzip.compress, bz2.compress, lzma.compress, zstd.compress]
