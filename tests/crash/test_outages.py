@@ -166,6 +166,7 @@ def _answers(house: House, task: Task) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_worker_cut_off_from_the_database_loses_its_task_and_changes_nothing(
     settings: Settings, house: House, database: Proxy, start_worker: StartWorker
 ) -> None:

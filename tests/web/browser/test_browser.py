@@ -257,6 +257,7 @@ def test_all_of_it_works_without_a_script(visit: Visit, town: House) -> None:
     expect(page.locator("main")).to_contain_text("0 rows of 0 imports")
 
 
+@pytest.mark.long  # `make browser-test` runs it, too
 def test_nothing_keeps_people_from_using_a_page(visit: Visit, town: House) -> None:
     person = visit(bypass_csp=True)
     page = person.page
