@@ -376,7 +376,11 @@ class Control:
         name = task.params.get("upload")
         if name is None or task.params.get("dry_run"):  # what is only checked can be imported after it
             return
-        if uploads.hold(connection, UUID(str(name)), task.id) is None:
+        try:
+            id = UUID(str(name))
+        except ValueError:  # a kind of somebody's own may take it as a text
+            raise UploadNotFound(f"There is no upload {str(name)[:60]!r}.") from None
+        if uploads.hold(connection, id, task.id) is None:
             raise UploadNotFound("This upload is gone, or another task has it.")
 
     def receive(self, name: str, *, actor: str) -> UploadWriter:

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import BaseModel
 
 from tests.conftest import StartWorker, end_worker
 from tests.support import (
@@ -21,6 +22,8 @@ from tests.support import (
 )
 from waystation.errors import EmptyFile, InvalidName, NoRows, NotCsv, UnknownColumn, UploadNotFound
 from waystation.model import State, Task, Verb
+from waystation.sdk import Checkpoint, Context, Steps
+from waystation.sdk import task as kind
 from waystation.wiring import House
 
 TOWN = {"chunk_rows": 1000}
@@ -30,6 +33,24 @@ def undo(town: House, task: Task) -> None:
     """Undo, and wait for its end: it is at once, unless a reader (or autovacuum) is in the way just then."""
     town.control.act(Verb.UNDO, task.id, actor="ann")
     at_state(town, task, State.UNDONE)
+
+
+class Lax(BaseModel):
+    """A kind of somebody's own, whose upload is any text."""
+
+    upload: str
+
+
+@kind("lax")
+def lax(ctx: Context, params: Lax, cursor: int = 0) -> Steps:
+    """Nothing."""
+    yield Checkpoint()
+
+
+def test_what_is_no_upload_is_told_to_a_kind_that_takes_any_text(house: House) -> None:
+    house.registry.add(lax)
+    with pytest.raises(UploadNotFound, match="There is no upload"):
+        house.control.submit("lax", {"upload": "people.csv"}, actor="ann")
 
 
 def test_every_row_arrives_as_it_was_in_the_order_of_the_file(town: House) -> None:
