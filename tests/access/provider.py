@@ -41,7 +41,7 @@ class Provider:
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/jwks",
-            "id_token_signing_alg_values_supported": ["RS256"],
+            "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],  # as Keycloak's lists, and the protocol allows
         }
 
     def authorize(self, asked: dict[str, str]) -> str:

@@ -25,9 +25,12 @@ COOKIE = "__Host-waystation-login"
 CALLBACK = "/login/callback"
 PATIENCE = 10.0  # seconds for an answer of the provider
 LEEWAY = 30  # seconds by which its clock and ours may differ
+# What an ID token may be signed with: keys whose secret half the provider alone has. It may publish `none` beside them.
+SIGNED = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"})
 _KEY = "login"  # the name of the installation's key that the cookie is signed with
 _CLIENT = "waystation.provider"
 _NEXT = "next"
+_ALGORITHMS = "id_token_signing_alg_values_supported"
 NEED = Need.NOTHING
 
 
@@ -104,7 +107,10 @@ def _client() -> Any:
             },
         )
     client = current_app.extensions[_CLIENT]
-    said = client.load_server_metadata().get("issuer", "")
+    about = client.load_server_metadata()
+    # The library believes a token that is signed by whatever is published here: `none` is no signature.
+    about[_ALGORITHMS] = [name for name in about.get(_ALGORITHMS, ["RS256"]) if name in SIGNED]
+    said = about.get("issuer", "")
     if said.rstrip("/") != _issuer(current.house().settings):
         raise LoginRefused(f"The login provider calls itself {said[:200]!r}.", remedy="WAYSTATION_OIDC_ISSUER must be that.")
     return client
