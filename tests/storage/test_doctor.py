@@ -235,8 +235,8 @@ def test_the_command_says_it_and_its_exit_code_too(settings: Settings) -> None:
 
 
 def test_the_password_is_never_told(tmp_path: Path) -> None:
-    url = "postgresql://me:hush-hush@127.0.0.1:9/x"
-    settings = Settings.from_env({}, database_url=url, redis_url="redis://:hush-hush@127.0.0.1:9/0", home=tmp_path)
+    url = "postgresql://me:secret-hush@127.0.0.1:9/x"
+    settings = Settings.from_env({}, database_url=url, redis_url="redis://:secret-hush@127.0.0.1:9/0", home=tmp_path)
     said = " ".join(f.said + f.remedy for f in examine(settings, {}))
     assert "hush" not in said
-    assert conninfo_to_dict(url)["password"] == "hush-hush"
+    assert conninfo_to_dict(url)["password"] == "secret-hush"
